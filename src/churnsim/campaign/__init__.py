@@ -1,0 +1,1 @@
+"""The month protocol, worlds and the pilot."""

@@ -1,0 +1,1 @@
+"""The contact centre: orders in, contact log out; knows no policy."""

@@ -1,0 +1,1 @@
+"""YAML with line numbers, patches, hashing and error messages; knows no section."""

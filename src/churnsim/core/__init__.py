@@ -1,0 +1,1 @@
+"""Keyed draws, columns, tables, money, clock: what every other package stands on."""

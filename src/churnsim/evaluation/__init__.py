@@ -1,0 +1,1 @@
+"""Ledger, truth and intervals."""

@@ -1,0 +1,1 @@
+"""The composed schema, runner, result store, provenance and gate."""

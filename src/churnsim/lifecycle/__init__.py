@@ -1,0 +1,1 @@
+"""Months pass: states, drivers, hazards, market and exact twins."""

@@ -1,0 +1,1 @@
+"""Offers: definition, cost, eligibility, acceptance, effect."""

@@ -1,0 +1,1 @@
+"""Subscribers: generated from a preset or imported from an operator's table."""

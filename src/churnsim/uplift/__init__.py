@@ -1,0 +1,1 @@
+"""Effects learned from a pilot."""
