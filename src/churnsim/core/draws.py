@@ -1,0 +1,206 @@
+"""Random numbers as pure functions of (seed, replicate; id, month, index, stream): common random numbers.
+
+The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3").
+The key mixes seed, replicate and purpose; the counter is (id low, id high, month << 16 | index, stream). One call
+gives four 32-bit words, the *lanes* of a stream. Nothing depends on how many draws anything else made, on block
+sizes or on threads.
+
+>>> key = make_key(seed=1, replicate=0)
+>>> noise = stream("doctest.noise")
+>>> bool((uniform(key, noise, np.array([7, 8]))[1] == uniform(key, noise, np.array([8]))[0]))
+True
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import uint32, uint64
+
+from churnsim.core.compiled import njit
+from churnsim.errors import ConfigError
+
+Ids = npt.NDArray[np.int64]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+MASK32 = 0xFFFFFFFF
+MASK64 = 0xFFFFFFFFFFFFFFFF
+
+
+class Key(NamedTuple):
+    """The two 32-bit words of a Philox key."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A named source of draws; its number is a stable hash of the name, never a position in a list."""
+
+    name: str
+    number: int
+
+
+_streams: dict[int, str] = {}
+
+
+def stream(name: str) -> Stream:
+    """Return the stream of a name, refusing two names whose numbers clash.
+
+    Raises
+    ------
+    ConfigError
+        Another registered name has the same number (about one pair in four billion).
+    """
+    number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "little")
+    owner = _streams.setdefault(number, name)
+    if owner != name:
+        raise ConfigError(f"stream {name!r} has the same number as stream {owner!r}; rename one of them")
+    return Stream(name, number)
+
+
+def _mix(word: int) -> int:
+    """SplitMix64 finaliser (Steele, Lea, Flood 2014): a bijection of 64-bit words that spreads every bit."""
+    word = (word + 0x9E3779B97F4A7C15) & MASK64
+    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
+    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & MASK64
+    return word ^ (word >> 31)
+
+
+def make_key(*, seed: int, replicate: int, purpose: str = "world") -> Key:
+    """Return the key of a seed (0 to 2**64 - 1), a replicate and a purpose.
+
+    `purpose` keeps apart draws that must never meet: "world" (what happens), "inner" (expectations over futures),
+    "learner" (folds and fits).
+    """
+    tag = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
+    word = _mix(_mix(_mix(seed & MASK64) ^ replicate) ^ tag)
+    return Key(word & MASK32, word >> 32)
+
+
+def integer_seed(key: Key) -> int:
+    """Return a 31-bit seed for libraries that want an integer, from a key of its own purpose."""
+    return (key.low ^ key.high) & 0x7FFFFFFF
+
+
+@njit
+def philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, int, int, int]:
+    """Ten rounds of Philox4x32 on one counter; all arguments and results are 32-bit words in uint64."""
+    mask = uint64(0xFFFFFFFF)
+    shift = uint64(32)
+    for _ in range(10):
+        p0 = uint64(0xD2511F53) * c0
+        p1 = uint64(0xCD9E8D57) * c2
+        c0, c1, c2, c3 = (p1 >> shift) ^ c1 ^ k0, p1 & mask, (p0 >> shift) ^ c3 ^ k1, p0 & mask
+        k0 = (k0 + uint64(0x9E3779B9)) & mask
+        k1 = (k1 + uint64(0xBB67AE85)) & mask
+    return c0, c1, c2, c3
+
+
+@njit
+def _unit23(word: int) -> float:
+    return np.float32((np.float32(uint32(word) >> uint32(9)) + np.float32(0.5)) * np.float32(2.0**-23))
+
+
+@njit
+def _unit52(high: int, low: int) -> float:
+    return (np.float64((high >> uint64(6)) << uint64(26) | (low >> uint64(6))) + 0.5) * 2.0**-52
+
+
+@njit
+def _fill4(ids: Ids, c2: int, c3: int, k0: int, k1: int, a: Float32, b: Float32, c: Float32, d: Float32) -> None:
+    mask = uint64(0xFFFFFFFF)
+    for j in range(ids.shape[0]):
+        i = uint64(ids[j])
+        w0, w1, w2, w3 = philox(i & mask, i >> uint64(32), uint64(c2), uint64(c3), uint64(k0), uint64(k1))
+        a[j] = _unit23(w0)
+        b[j] = _unit23(w1)
+        c[j] = _unit23(w2)
+        d[j] = _unit23(w3)
+
+
+@njit
+def _fill_double(ids: Ids, c2: int, c3: int, k0: int, k1: int, out: Float64) -> None:
+    mask = uint64(0xFFFFFFFF)
+    for j in range(ids.shape[0]):
+        i = uint64(ids[j])
+        w0, w1, _, _ = philox(i & mask, i >> uint64(32), uint64(c2), uint64(c3), uint64(k0), uint64(k1))
+        out[j] = _unit52(w0, w1)
+
+
+@njit
+def _fill_indexed(ids: Ids, index: Ids, c2: int, c3: int, k0: int, k1: int, out: Float64) -> None:
+    mask = uint64(0xFFFFFFFF)
+    for j in range(ids.shape[0]):
+        i = uint64(ids[j])
+        w0, w1, _, _ = philox(
+            i & mask, i >> uint64(32), uint64(c2) | uint64(index[j]), uint64(c3), uint64(k0), uint64(k1)
+        )
+        out[j] = _unit52(w0, w1)
+
+
+def _counter(month: int, index: int) -> int:
+    if not (0 <= month < 1 << 16 and 0 <= index < 1 << 16):
+        raise ValueError(f"month {month} and index {index} must each lie in [0, 65536)")
+    return month << 16 | index
+
+
+def uniform(key: Key, source: Stream, ids: Ids, *, month: int = 0, index: int = 0) -> Float64:
+    """Return uniforms strictly inside (0, 1) with 52 bits, one per id (lanes 0 and 1 of the stream).
+
+    Parameters
+    ----------
+    ids
+        (n,) int64, non-negative.
+    month, index
+        Each in [0, 65536).
+    """
+    out = np.empty(len(ids), np.float64)
+    _fill_double(ids, _counter(month, index), source.number, key.low, key.high, out)
+    return out
+
+
+def uniform_at(key: Key, source: Stream, ids: Ids, index: Ids, *, month: int = 0) -> Float64:
+    """Return uniforms like :func:`uniform`, each with an index of its own ((n,) int64 in [0, 65536))."""
+    if len(index) and not (0 <= int(index.min()) and int(index.max()) < 1 << 16):
+        raise ValueError("every index must lie in [0, 65536)")
+    out = np.empty(len(ids), np.float64)
+    _fill_indexed(ids, index, _counter(month, 0), source.number, key.low, key.high, out)
+    return out
+
+
+def uniform4(
+    key: Key, source: Stream, ids: Ids, *, month: int = 0, index: int = 0
+) -> tuple[Float32, Float32, Float32, Float32]:
+    """Return the four lanes of a stream as float32 uniforms strictly inside (0, 1) with 23 bits.
+
+    24 bits would round to exactly 1.0 in float32. Lane `k` never changes when another lane is used or not.
+    """
+    a, b, c, d = (np.empty(len(ids), np.float32) for _ in range(4))
+    _fill4(ids, _counter(month, index), source.number, key.low, key.high, a, b, c, d)
+    return a, b, c, d
+
+
+def exponential(key: Key, source: Stream, ids: Ids, *, month: int = 0, index: int = 0) -> Float64:
+    """Return standard exponentials ``-log u``."""
+    return -np.log(uniform(key, source, ids, month=month, index=index))
+
+
+def normal(key: Key, source: Stream, ids: Ids, *, month: int = 0, index: int = 0) -> Float64:
+    """Return standard normals by inversion of the normal distribution function."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(uniform(key, source, ids, month=month, index=index)), dtype=np.float64)
+
+
+def choice(key: Key, source: Stream, ids: Ids, shares: npt.ArrayLike, *, month: int = 0) -> npt.NDArray[np.int64]:
+    """Return positions in `shares` ((k,), summing to one), each taken with its share."""
+    edges = np.cumsum(np.asarray(shares, dtype=np.float64))
+    picked = np.searchsorted(edges / edges[-1], uniform(key, source, ids, month=month), side="right")
+    return np.minimum(picked, len(edges) - 1).astype(np.int64)
