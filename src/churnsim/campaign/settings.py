@@ -1,0 +1,35 @@
+"""Settings of the campaign month and of the pilot before it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from churnsim.config.base import Amount, PositiveCount, Settings, Share
+
+
+class CampaignSettings(Settings):
+    """One wave: a budget, the channels it may use, and a deadline."""
+
+    budget_amount: Amount
+    """Expected planned spend of a budgeted policy: contacts, and offers to those expected to accept."""
+    channels: tuple[str, ...]
+    """Channels that plans may use."""
+    deadline_days: Annotated[float, Field(strict=True, gt=0.0, le=30.0)]
+    """Days from the start of the campaign month after which an order is not worked any more."""
+
+
+class PilotSettings(Settings):
+    """A randomised trial on subscribers of its own, delivered with as much staff as it takes."""
+
+    size: PositiveCount
+    """Subscribers in the pilot."""
+    start_month: Annotated[int, Field(strict=True, ge=0)]
+    """Calendar month in which the arms are assigned and contacted."""
+    outcome_months: Annotated[int, Field(strict=True, ge=1, le=36)]
+    """Months after which outcomes are read; they end no later than the campaign month starts."""
+    control_share: Share
+    """Share assigned to no contact; the offers share the rest equally."""
+    channel: str
+    """Channel through which the pilot's offers are made."""

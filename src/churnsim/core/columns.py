@@ -1,0 +1,122 @@
+"""One schema for the columns of a subscriber: name, type, unit, who may see it, who writes it, where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from churnsim.errors import DataError
+
+HISTORY_MONTHS = 6
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the subscriber table.
+
+    Attributes
+    ----------
+    name, unit, meaning
+        `unit` is "1" for shares and flags, "amount" for money a month, "code" for categories.
+    dtype
+        numpy type name.
+    visibility
+        "observed": the operator's systems hold it. "latent": only the simulator knows it.
+    owner
+        The one part that writes it after the population is made.
+    categories
+        Labels of an int8 code, in code order; empty for other columns.
+    history
+        True: the last six months are kept, shape (6, n), read by lag.
+    """
+
+    name: str
+    dtype: str
+    unit: str
+    visibility: Literal["observed", "latent"]
+    owner: str
+    meaning: str
+    categories: tuple[str, ...] = ()
+    history: bool = False
+
+
+class Schema(Mapping[str, Column]):
+    """Columns by name, in order; a name is declared once."""
+
+    def __init__(self, columns: Iterable[Column]) -> None:
+        self._columns: dict[str, Column] = {}
+        for column in columns:
+            if column.name in self._columns:
+                raise DataError(f"column {column.name!r} is declared twice; rename one of the two")
+            self._columns[column.name] = column
+
+    def __getitem__(self, name: str) -> Column:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
+class Subscribers:
+    """A base of subscribers as struct of arrays: `ids` (n,) int64 and one contiguous array a column.
+
+    A history column has shape (6, n) and is a ring: month `m` stands in row ``m % 6``.
+    """
+
+    def __init__(self, schema: Schema, ids: npt.NDArray[np.int64], columns: Mapping[str, Array]) -> None:
+        self.schema = schema
+        self.ids = ids
+        self.columns: dict[str, Array] = dict(columns)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, name: str) -> Array:
+        return self.columns[name]
+
+    def __setitem__(self, name: str, values: npt.ArrayLike) -> None:
+        self.columns[name][...] = values
+
+    @classmethod
+    def empty(cls, schema: Schema, ids: npt.NDArray[np.int64]) -> Subscribers:
+        """Return a base whose columns are all zero."""
+        n = len(ids)
+        return cls(schema, ids, {c.name: np.zeros((HISTORY_MONTHS, n) if c.history else n, c.dtype)
+                                 for c in schema.values()})
+
+    def lag(self, name: str, *, month: int, months_ago: int) -> Array:
+        """Return a history column as it was `months_ago` (0 to 5) before `month`; a writable view."""
+        view: Array = self.columns[name][(month - months_ago) % HISTORY_MONTHS]
+        return view
+
+    def view(self, low: int, high: int) -> Subscribers:
+        """Return rows [low, high) as views: writing to them writes here."""
+        return Subscribers(self.schema, self.ids[low:high],
+                           {name: column[..., low:high] for name, column in self.columns.items()})
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Subscribers:
+        """Return copies of the rows at positions `rows`."""
+        return Subscribers(self.schema, self.ids[rows],
+                           {name: np.ascontiguousarray(column[..., rows]) for name, column in self.columns.items()})
+
+    def copy(self) -> Subscribers:
+        """Return a base that shares nothing with this one."""
+        return Subscribers(self.schema, self.ids.copy(), {name: c.copy() for name, c in self.columns.items()})
+
+    def labels(self, name: str) -> npt.NDArray[np.str_]:
+        """Return a coded column as its labels."""
+        return np.array(self.schema[name].categories)[self.columns[name]]
+
+    def put(self, rows: npt.NDArray[np.int64], other: Subscribers) -> None:
+        """Overwrite the rows at positions `rows` with those of `other`, in its order."""
+        for name, column in self.columns.items():
+            column[..., rows] = other.columns[name]

@@ -1,0 +1,213 @@
+"""Months pass: blocks of subscribers, and their twins under other treatments, through the same draws.
+
+A block goes through all its months before the next one is taken. Nothing here couples subscribers: a result for an
+id never depends on which other ids are run, nor on blocks or threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from churnsim.core.clock import days_to_months
+from churnsim.core.columns import Subscribers
+from churnsim.core.draws import Key
+from churnsim.lifecycle.covariates import Surroundings, covariate_matrix
+from churnsim.lifecycle.drivers.base import Month, check_drivers
+from churnsim.lifecycle.drivers.order import BEGIN, END
+from churnsim.lifecycle.hazards import HazardTable, decide, survive
+from churnsim.lifecycle.market import make_market
+from churnsim.lifecycle.settings import LifecycleSettings, MarketSettings
+from churnsim.lifecycle.treatment import Treatment, apply, bill_discount, fade
+from churnsim.offers.table import OfferTable
+from churnsim.population.columns import SCHEMA
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+BLOCK = 16_384
+
+
+@dataclass(frozen=True)
+class BlockMonth:
+    """What one month did to one block in one arm; arrays are (rows,) and valid during the call only.
+
+    Attributes
+    ----------
+    arm
+        Position of the arm in the run.
+    low, high
+        Rows of the run's base that the block covers.
+    month
+        Calendar month.
+    base
+        The block after the month.
+    revenue, cost_to_serve, discount
+        Amounts due at the start of the month if the subscriber is active then.
+    active, active_prob
+        Whether it is, and the probability given everything but the clocks of leaving.
+    undecided, undecided_prob
+        The same for "has not decided to leave" at the time of the contact; month start where there is none.
+    accepted
+        Offer code accepted this month.
+    """
+
+    arm: int
+    low: int
+    high: int
+    month: int
+    base: Subscribers
+    revenue: Float32
+    cost_to_serve: Float32
+    discount: Float32
+    active: npt.NDArray[np.bool_]
+    active_prob: Float64
+    undecided: npt.NDArray[np.bool_]
+    undecided_prob: Float64
+    accepted: npt.NDArray[np.int8]
+
+
+Observer = Callable[[BlockMonth], None]
+
+
+class _Arm:
+    """One arm of a block: its columns and its survival so far."""
+
+    def __init__(self, number: int, base: Subscribers, treatment: Treatment | None, start: int) -> None:
+        n = len(base)
+        self.number = number
+        self.base = base
+        self.treatment = treatment
+        self.hazard = np.where(base["decision_time"] < start, np.inf, 0.0)
+        self.active_prob = (base["departure_time"] > start).astype(np.float64)
+        self.undecided_prob = np.empty(n)
+
+
+class Engine:
+    """The lifecycle of an experiment under one key.
+
+    Parameters
+    ----------
+    lifecycle, market, offers
+        Settings and the offer table, whose causes must be those of `lifecycle`, in order.
+    regions
+        Number of sales regions.
+    months
+        Calendar months the engine may be asked for.
+    key
+        Every draw depends on it.
+    """
+
+    def __init__(self, lifecycle: LifecycleSettings, market: MarketSettings, offers: OfferTable, *, regions: int,
+                 months: int, key: Key) -> None:
+        check_drivers((*BEGIN, *END), SCHEMA)
+        self.settings = lifecycle
+        self.offers = offers
+        self.key = key
+        self.table = HazardTable(lifecycle.causes)
+        self.market = make_market(market, regions=regions, months=months, key=key)
+        self.notice = days_to_months(lifecycle.notice_days)
+
+    def surroundings(self, base: Subscribers, month: int) -> Surroundings:
+        """Return the market as the subscribers of `base` meet it in `month`."""
+        region = base["region"]
+        return Surroundings(month, self.market.promotion[month][region], self.market.network[month][region],
+                            float(self.market.season[month]))
+
+    def run(self, arms: Sequence[tuple[Subscribers, Treatment | None]], *, start: int, months: int,
+            observe: Observer | None = None, realise: bool = True, block: int = BLOCK, threads: int = 1) -> None:
+        """Let `months` months pass from `start`, changing the bases in place.
+
+        Parameters
+        ----------
+        arms
+            Bases of the same ids in the same order, each with its treatment in month `start` (None: nobody is
+            contacted). Arms share every draw: they are twins.
+        observe
+            Called after every block and month of every arm; from several threads if `threads` > 1.
+        realise
+            False: nobody leaves; only probabilities are carried (for expectations).
+        """
+        n = len(arms[0][0])
+        bounds = [(low, min(low + block, n)) for low in range(0, n, block)]
+
+        def one(bound: tuple[int, int]) -> None:
+            self._run_block(arms, bound, start, months, observe, realise)
+
+        if threads == 1:
+            for bound in bounds:
+                one(bound)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(one, bounds))
+
+    def _run_block(self, arms: Sequence[tuple[Subscribers, Treatment | None]], bound: tuple[int, int], start: int,
+                   months: int, observe: Observer | None, realise: bool) -> None:
+        low, high = bound
+        states = [_Arm(k, base.view(low, high), None if treatment is None else treatment.view(low, high), start)
+                  for k, (base, treatment) in enumerate(arms)]
+        for number in range(start, start + months):
+            around = self.surroundings(states[0].base, number)
+            month = Month(self.settings, around, states[0].base.ids, self.key)
+            clocks: dict[int, Float64] = {}
+            for arm in states:
+                result = self._month(arm, month, clocks, bound, start, realise)
+                if observe is not None:
+                    observe(result)
+
+    def _month(self, arm: _Arm, month: Month, clocks: dict[int, Float64], bound: tuple[int, int], start: int,
+               realise: bool) -> BlockMonth:
+        base, number = arm.base, month.number
+        joined = base["join_month"] <= number
+        active = joined & (base["departure_time"] > number)
+        active_prob = arm.active_prob * joined
+        for driver in BEGIN:
+            driver.step(base, month)
+        revenue = base.lag("bill_amount", month=number, months_ago=0).copy()
+        discount = bill_discount(base, revenue)
+        serve = self.settings.cost_to_serve
+        cost = np.float32(serve.fixed_amount) * base["lines"] + np.float32(serve.share_of_revenue) * revenue
+        before = self._hazards(base, month.around, joined)
+        change, after, accepted = np.ones(len(base)), before, np.zeros(len(base), np.int8)
+        contact = arm.treatment.contact_time if arm.treatment is not None and number == start else None
+        if contact is not None and np.isfinite(contact).any():
+            assert arm.treatment is not None
+            apply(base, arm.treatment, offers=self.offers, contact=self.settings.contact)
+            after = self._hazards(base, month.around, joined)
+            change = np.minimum(contact, 1.0)
+            accepted = arm.treatment.accepted
+        active_next = np.empty(len(base))
+        survive(before, after, change, self.notice, arm.hazard, arm.undecided_prob, active_next)
+        undecided = base["decision_time"] >= number
+        if realise:
+            self._leave(base, before, after, change, month, clocks, joined & undecided)
+            undecided = base["decision_time"] > number + np.where(change < 1.0, change, 0.0)
+        for driver in END:
+            driver.step(base, month)
+        fade(base, contact=self.settings.contact)
+        arm.active_prob = active_next
+        return BlockMonth(arm.number, *bound, number, base, revenue, cost, discount, active, active_prob, undecided,
+                          arm.undecided_prob, accepted)
+
+    def _hazards(self, base: Subscribers, around: Surroundings, joined: npt.NDArray[np.bool_]) -> Float32:
+        hazards = self.table.hazards(
+            covariate_matrix(self.table.covariates, base, around), offer_code=base["offer_code"],
+            offer_left=base["offer_left_months"], responsiveness=base["responsiveness"],
+            log_multipliers=self.offers.log_multipliers)
+        if not joined.all():
+            hazards *= joined
+        return hazards
+
+    def _leave(self, base: Subscribers, before: Float32, after: Float32, change: Float64, month: Month,
+               clocks: dict[int, Float64], at_risk: npt.NDArray[np.bool_]) -> None:
+        """Let the clocks decide who resolves to leave this month, for which cause and when service ends."""
+        time, winner = decide(self.table, before, after, change, ids=base.ids, month=month.number, key=self.key,
+                              clocks=clocks)
+        leaves = at_risk & np.isfinite(time)
+        base["decision_time"][leaves] = month.number + time[leaves]
+        base["departure_time"][leaves] = month.number + time[leaves] + self.notice
+        base["cause"][leaves] = winner[leaves]
