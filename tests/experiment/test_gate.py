@@ -130,6 +130,12 @@ def test_each_metric_has_its_own_margin_and_regret_that_of_net_value() -> None:
     assert (regret.verdict, regret.margin) == ("equivalent", pytest.approx(10.5))
 
 
+def test_the_margin_follows_the_largest_loss_too() -> None:
+    losing = {**NET_VALUES, "none": [-3000.0] * 5}
+    report = check(summary(losing), summary(losing))
+    assert finding(report, "oracle").margin == pytest.approx(30)
+
+
 def test_margin_share_and_confidence_are_used() -> None:
     run = shifted([0, 5, 10, 15, 20])
     wide = compare(summary(), run, require_same_seed=True, margin_share=0.05)
@@ -177,6 +183,14 @@ def test_another_recommended_policy_within_noise_is_inconclusive() -> None:
     report = check(run, summary(near))
     assert (report.verdict, report.lines[0].metric) == ("inconclusive", "recommended_policy")
     assert {line.verdict for line in report.lines[1:]} == {"same"}
+
+
+def test_the_lead_of_another_recommended_policy_is_that_of_the_current_run() -> None:
+    run = summary({**NET_VALUES, "churn_risk": [1000.0, 1000.0, 1000.0, 1000.0, 1001.0]})
+    run["recommended_policy"] = {"base": "churn_risk"}
+    flip = next(line for line in check(run).lines if line.metric == "recommended_policy")
+    assert flip.difference is not None
+    assert (flip.verdict, flip.difference.mean) == ("inconclusive", pytest.approx(0.2))
 
 
 def test_one_replicate_is_the_same_or_changed() -> None:

@@ -152,6 +152,16 @@ def test_memory_order_does_not_matter() -> None:
 def test_ties_go_by_row_then_arm() -> None:
     path = budget_path([[2, 2], [2, 4], [4, 2]], [[1, 1], [1, 2], [2, 1]])
     assert [step[:2] for step in steps(path)] == [(0, 0), (1, 0), (1, 1), (2, 1), (2, 0)]
+    many = budget_path(np.tile([[1.0], [2.0]], (500, 1)), np.ones((1000, 1)))
+    assert many.subscriber.tolist() == [*range(1, 1000, 2), *range(0, 1000, 2)]
+
+
+def test_rounded_slopes_do_not_turn_the_steps_of_a_row_around() -> None:
+    # On one line by hand, but (6.3 - 5.6) / 1 is 0.7000000000000002 and 5.6 / 8 is 0.7.
+    path = budget_path([[5.6, 6.3]], [[8, 9]])
+    assert path.arm.tolist() == [0, 1]
+    assert path.price.tolist() == [0.7, 0.7]
+    assert path.at(9).arm.tolist() == [1]
 
 
 def test_free_arms_come_first_even_without_budget() -> None:

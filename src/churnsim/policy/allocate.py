@@ -202,8 +202,7 @@ def _walk_hulls(
                     continue
                 slope = more_value / more_cost if more_cost > 0 else np.inf
                 # The nearest of several corners on one line: small steps fit a budget better.
-                nearer = more_cost < best_cost or (more_cost == best_cost and more_value > best_value)
-                if best < 0 or slope > best_price or (slope == best_price and nearer):
+                if best < 0 or slope > best_price or (slope == best_price and more_cost < best_cost):
                     best, best_cost, best_value, best_price = k, more_cost, more_value, slope
             if best < 0:
                 break
