@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -108,6 +108,13 @@ class Subscribers:
         return Subscribers(self.schema, self.ids[rows],
                            {name: np.ascontiguousarray(column[..., rows]) for name, column in self.columns.items()})
 
+    @staticmethod
+    def concat(parts: Sequence[Subscribers]) -> Subscribers:
+        """Return the rows of several bases of one schema, in order."""
+        first = parts[0]
+        return Subscribers(first.schema, np.concatenate([part.ids for part in parts]), {
+            name: np.concatenate([part.columns[name] for part in parts], axis=-1) for name in first.columns})
+
     def copy(self) -> Subscribers:
         """Return a base that shares nothing with this one."""
         return Subscribers(self.schema, self.ids.copy(), {name: c.copy() for name, c in self.columns.items()})
@@ -115,8 +122,3 @@ class Subscribers:
     def labels(self, name: str) -> npt.NDArray[np.str_]:
         """Return a coded column as its labels."""
         return np.array(self.schema[name].categories)[self.columns[name]]
-
-    def put(self, rows: npt.NDArray[np.int64], other: Subscribers) -> None:
-        """Overwrite the rows at positions `rows` with those of `other`, in its order."""
-        for name, column in self.columns.items():
-            column[..., rows] = other.columns[name]

@@ -51,6 +51,6 @@ numba.config.CACHE_DIR = _cache_folder()
 
 
 def njit(fn: F) -> F:
-    """Compile a module-level function: cached on disk, without the GIL, IEEE arithmetic kept as written."""
-    compiled: F = numba.njit(cache=bool(numba.config.CACHE_DIR), nogil=True)(fn)
+    """Compile a module-level function: cached on disk, without the GIL, IEEE arithmetic as written (x / 0 is inf)."""
+    compiled: F = numba.njit(cache=bool(numba.config.CACHE_DIR), nogil=True, error_model="numpy")(fn)
     return compiled

@@ -20,8 +20,8 @@ from churnsim.lifecycle.covariates import Surroundings, covariate_matrix
 from churnsim.lifecycle.drivers.base import Month, check_drivers
 from churnsim.lifecycle.drivers.order import BEGIN, END
 from churnsim.lifecycle.hazards import HazardTable, decide, survive
-from churnsim.lifecycle.market import make_market
-from churnsim.lifecycle.settings import LifecycleSettings, MarketSettings
+from churnsim.lifecycle.market import Market
+from churnsim.lifecycle.settings import LifecycleSettings
 from churnsim.lifecycle.treatment import Treatment, apply, bill_discount, fade
 from churnsim.offers.table import OfferTable
 from churnsim.population.columns import SCHEMA
@@ -54,6 +54,8 @@ class BlockMonth:
         The same for "has not decided to leave" at the time of the contact; month start where there is none.
     accepted
         Offer code accepted this month.
+    hazard
+        Total monthly hazard of leaving at the end of the month.
     """
 
     arm: int
@@ -69,6 +71,7 @@ class BlockMonth:
     undecided: npt.NDArray[np.bool_]
     undecided_prob: Float64
     accepted: npt.NDArray[np.int8]
+    hazard: Float32
 
 
 Observer = Callable[[BlockMonth], None]
@@ -92,24 +95,23 @@ class Engine:
 
     Parameters
     ----------
-    lifecycle, market, offers
-        Settings and the offer table, whose causes must be those of `lifecycle`, in order.
-    regions
-        Number of sales regions.
-    months
-        Calendar months the engine may be asked for.
+    lifecycle
+        Settings.
+    market
+        Market state for every calendar month the engine will be asked for.
+    offers
+        The offer table; its causes must be those of `lifecycle`, in order.
     key
         Every draw depends on it.
     """
 
-    def __init__(self, lifecycle: LifecycleSettings, market: MarketSettings, offers: OfferTable, *, regions: int,
-                 months: int, key: Key) -> None:
+    def __init__(self, lifecycle: LifecycleSettings, market: Market, offers: OfferTable, *, key: Key) -> None:
         check_drivers((*BEGIN, *END), SCHEMA)
         self.settings = lifecycle
         self.offers = offers
         self.key = key
         self.table = HazardTable(lifecycle.causes)
-        self.market = make_market(market, regions=regions, months=months, key=key)
+        self.market = market
         self.notice = days_to_months(lifecycle.notice_days)
 
     def surroundings(self, base: Subscribers, month: int) -> Surroundings:
@@ -191,7 +193,7 @@ class Engine:
         fade(base, contact=self.settings.contact)
         arm.active_prob = active_next
         return BlockMonth(arm.number, *bound, number, base, revenue, cost, discount, active, active_prob, undecided,
-                          arm.undecided_prob, accepted)
+                          arm.undecided_prob, accepted, after.sum(axis=0))
 
     def _hazards(self, base: Subscribers, around: Surroundings, joined: npt.NDArray[np.bool_]) -> Float32:
         hazards = self.table.hazards(

@@ -34,14 +34,21 @@ class Market:
     season: npt.NDArray[np.float32]
 
 
-def make_market(settings: MarketSettings, *, regions: int, months: int, key: Key) -> Market:
-    """Draw the market; a month's state never depends on how many months are asked for."""
+def make_market(settings: MarketSettings, *, regions: int, months: int, key: Key, past: Market | None = None,
+                past_months: int = 0) -> Market:
+    """Draw the market; a month's state never depends on how many months are asked for.
+
+    `past` gives the first `past_months` months as they were: what follows is another future of the same market.
+    """
     ids = np.arange(regions, dtype=np.int64)
     promotion = np.empty((months, regions), np.float32)
     network = np.empty((months, regions), np.float32)
     keep = settings.network.persistence
     fresh = np.sqrt(1.0 - keep**2)
-    for month in range(months):
+    if past is not None:
+        promotion[:past_months] = past.promotion[:past_months]
+        network[:past_months] = past.network[:past_months]
+    for month in range(past_months, months):
         runs = uniform(key, PROMOTION, ids, month=month) < settings.promotion.start_prob
         promotion[month] = settings.promotion.strength * runs
         shock = normal(key, NETWORK, ids, month=month)

@@ -43,8 +43,8 @@ class Offer(Settings):
     """Share of the monthly fee that is waived."""
     discount_months: Months = 0
     """Number of bills the discount lasts, from the bill after acceptance."""
-    direct_cost_amount: Amount = 0.0
-    """Device, content, commission or gift: due on acceptance."""
+    direct_cost_per_line_amount: Amount = 0.0
+    """Device, content, commission or gift, a line of the account: due on acceptance."""
     contract_months_added: Months = 0
     """Months added to the contract on acceptance."""
     effect_months: Months = 0

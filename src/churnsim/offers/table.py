@@ -30,7 +30,7 @@ class OfferTable:
     names: tuple[str, ...]
     discount_share: npt.NDArray[np.float32]
     discount_months: npt.NDArray[np.int8]
-    direct_cost_amount: npt.NDArray[np.float64]
+    direct_cost_per_line_amount: npt.NDArray[np.float64]
     contract_months_added: npt.NDArray[np.int16]
     effect_months: npt.NDArray[np.int8]
     complaint_relief: npt.NDArray[np.float32]
@@ -67,7 +67,7 @@ def offer_table(offers: Offers, *, causes: tuple[str, ...]) -> OfferTable:
         names=tuple(offers),
         discount_share=column("discount_share", "float32"),
         discount_months=column("discount_months", "int8"),
-        direct_cost_amount=column("direct_cost_amount", "float64"),
+        direct_cost_per_line_amount=column("direct_cost_per_line_amount", "float64"),
         contract_months_added=column("contract_months_added", "int16"),
         effect_months=column("effect_months", "int8"),
         complaint_relief=column("complaint_relief", "float32"),

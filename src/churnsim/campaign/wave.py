@@ -1,0 +1,133 @@
+"""One wave: orders are worked, and the contacts become the treatment table of the month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from churnsim.capacity.log import ContactLog
+from churnsim.capacity.orders import Orders
+from churnsim.capacity.settings import CapacitySettings
+from churnsim.capacity.work import Channels, work, work_unlimited
+from churnsim.core.clock import DAYS_PER_MONTH, HOURS_PER_MONTH, days_to_hours
+from churnsim.core.columns import Subscribers
+from churnsim.campaign.response import chosen_acceptance
+from churnsim.lifecycle.engine import Engine
+from churnsim.lifecycle.treatment import Treatment
+from churnsim.offers.table import OfferTable
+
+Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
+
+# A contact at the very end of the month still falls into it.
+LAST_MOMENT = 1.0 - 1e-9
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Who is to be given what: one row an order.
+
+    Attributes
+    ----------
+    row
+        (m,) position of the subscriber in the base, each at most once.
+    offer
+        (m,) offer code, from 1.
+    channel
+        (m,) channel name.
+    value
+        (m,) the plan's expected net value of the order: what dispatch by value goes by.
+    """
+
+    row: Int64
+    offer: Int64
+    channel: npt.NDArray[np.str_]
+    value: Float64
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def nobody_assigned() -> Assignment:
+    """Return an empty list."""
+    return Assignment(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, "<U1"), np.zeros(0))
+
+
+@dataclass(frozen=True)
+class Wave:
+    """What came of an assignment: the centre's log and the treatment of each order, (m,) arrays.
+
+    Attributes
+    ----------
+    touched
+        Positions in the base of those with an order: whose world can differ from the reference.
+    treatment
+        Row k treats subscriber `touched[k]`.
+    contact_cents
+        Contact cost of each.
+    reached
+        Whether each was reached.
+    """
+
+    assignment: Assignment
+    log: ContactLog
+    touched: Int64
+    treatment: Treatment
+    contact_cents: Int64
+    reached: npt.NDArray[np.bool_]
+
+
+def make_orders(assignment: Assignment, base: Subscribers, *, channels: Channels, offers: OfferTable, month: int,
+                release_days: float, deadline_days: float) -> Orders:
+    """Return the work orders of an assignment; the order id is the rank of the subscriber's id."""
+    ids = base.ids[assignment.row]
+    start = float(month * HOURS_PER_MONTH)
+    habits = {"live": base["answer_habit"][assignment.row], "batch": base["read_habit"][assignment.row]}
+    habit = np.zeros(len(assignment))
+    for name, channel in channels.items():
+        on = assignment.channel == name
+        habit[on] = habits[channel.kind][on]
+    release = start + days_to_hours(release_days)
+    deadline = start + days_to_hours(max(deadline_days, release_days))
+    return Orders(
+        order_id=np.argsort(np.argsort(ids)).astype(np.int64),
+        subscriber=ids,
+        channel=assignment.channel,
+        offer=np.array(("", *offers.names))[assignment.offer],
+        value=assignment.value,
+        answer_habit=habit,
+        release_hours=np.full(len(ids), release),
+        deadline_hours=np.full(len(ids), deadline),
+    )
+
+
+def run_wave(assignment: Assignment, base: Subscribers, *, engine: Engine, channels: Channels,
+             capacity: CapacitySettings, offers: OfferTable, month: int, release_days: float, deadline_days: float,
+             unlimited: bool) -> Wave:
+    """Work an assignment in the centre (or with unlimited staff) and let those reached respond.
+
+    `base` is the month's start state. Acceptance is a keyed draw; it has effect and cost only if the subscriber has
+    not decided to leave before the contact, which the worlds settle.
+    """
+    orders = make_orders(assignment, base, channels=channels, offers=offers, month=month, release_days=release_days,
+                         deadline_days=deadline_days)
+    centre = work_unlimited if unlimited else work
+    log = centre(orders, channels=channels, capacity=capacity, key=engine.key, month=month)
+    reached = log.outcomes.reached
+    moment = (log.outcomes.contact_hours - month * HOURS_PER_MONTH) / HOURS_PER_MONTH
+    contact_time = np.where(reached, np.clip(moment, 0.0, LAST_MOMENT), np.inf)
+    factor = np.array([channels[name].acceptance_factor for name in assignment.channel.tolist()], dtype=np.float64)
+    made = np.where(reached, assignment.offer, 0)
+    accepted = chosen_acceptance(base.take(assignment.row), made, factor, offers=offers, engine=engine, month=month)
+    cents = np.zeros(len(assignment), np.int64)
+    position = np.empty(len(assignment), np.int64)
+    position[orders.order_id] = np.arange(len(assignment))
+    np.add.at(cents, position[log.attempts.order_id], log.attempts.cost_cents)
+    return Wave(assignment, log, assignment.row, Treatment(contact_time, accepted), cents, reached)
+
+
+def planned_contact_time(release_days: float) -> float:
+    """Return when in the month a plan expects a contact: a day after the orders' release [assumption]."""
+    return min((release_days + 1.0) / DAYS_PER_MONTH, LAST_MOMENT)

@@ -1,0 +1,105 @@
+"""The truth beside every estimate: the expected effect of each offer and channel on each subscriber.
+
+Averaged over inner draws of the future with the clocks of leaving integrated out, given the full state, latent
+columns included. Only this module and the oracle may look at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from churnsim.core.clock import discount_factor
+from churnsim.core.columns import Subscribers
+from churnsim.evaluation.ledger import CHURN_MONTHS
+from churnsim.evaluation.settings import EvaluationSettings
+from churnsim.lifecycle.engine import BlockMonth, Engine
+from churnsim.lifecycle.treatment import everybody
+from churnsim.policy.oracle import TrueEffects
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Expected worth of each subscriber's future under each treatment, over inner draws.
+
+    Attributes
+    ----------
+    value
+        (draws, 1 + offers, n): change against no contact of discounted margin less offer cost; row 0 is a contact
+        without acceptance, row k acceptance of offer code k.
+    staying
+        (draws, 1 + offers, n): change of the probability to be active `CHURN_MONTHS` later (or in the last month
+        of a shorter horizon).
+    """
+
+    value: Float64
+    staying: Float64
+
+
+def responses(base: Subscribers, engines: Sequence[Engine], settings: EvaluationSettings, *, month: int,
+              contact_time: float, threads: int = 1) -> Responses:
+    """Simulate every treatment of everybody from `month` on, once under each engine.
+
+    Parameters
+    ----------
+    base
+        Start state of the month; not changed.
+    engines
+        One for each inner draw, keyed apart from the world's draws.
+    contact_time
+        Part of the month gone at the contact.
+    """
+    offers = engines[0].offers
+    n, arms = len(base), 2 + len(offers.names)
+    value = np.zeros((len(engines), arms, n))
+    staying = np.zeros((len(engines), arms, n))
+    last = min(CHURN_MONTHS, settings.horizon_months - 1)
+    for draw, engine in enumerate(engines):
+
+        def post(result: BlockMonth, draw: int = draw) -> None:
+            age = result.month - month
+            rows = slice(result.low, result.high)
+            factor = discount_factor(age, rate_annual=settings.discount_rate_annual)
+            flow = result.revenue.astype(np.float64) - result.cost_to_serve - result.discount
+            total = value[draw, result.arm]
+            total[rows] += factor * result.active_prob * flow
+            if age == 0:
+                direct = offers.direct_cost_per_line_amount[result.accepted] * result.base["lines"]
+                total[rows] -= result.undecided_prob * direct
+            if age == last:
+                staying[draw, result.arm, rows] = result.active_prob
+
+        treated = [everybody(n, contact_time=contact_time, accepted=code) for code in range(arms - 1)]
+        engine.run([(base.copy(), None), *((base.copy(), t) for t in treated)], start=month,
+                   months=settings.horizon_months, observe=post, realise=False, threads=threads)
+    return Responses(value[:, 1:] - value[:, :1], staying[:, 1:] - staying[:, :1])
+
+
+def expected_effects(found: Responses, *, offer_code: Sequence[int], accept: Float64, reach: Float64,
+                     contact_cost: Float64) -> TrueEffects:
+    """Combine responses into effects of being listed.
+
+    effect = reach x (accept x value if accepted + (1 - accept) x value of the mere contact) - contact cost.
+
+    Parameters
+    ----------
+    offer_code
+        Offer code of each arm.
+    accept, reach, contact_cost
+        (n, arms): true acceptance probability, planned probability of contact, planned contact cost.
+    """
+    n, arms = accept.shape
+    mean, error, staying = np.empty((n, arms)), np.empty((n, arms)), np.empty((n, arms))
+    draws = len(found.value)
+    for arm, code in enumerate(offer_code):
+        a, r = accept[:, arm], reach[:, arm]
+        each = r * (a * found.value[:, code] + (1.0 - a) * found.value[:, 0])
+        mean[:, arm] = each.mean(axis=0) - contact_cost[:, arm]
+        error[:, arm] = each.std(axis=0, ddof=1) / np.sqrt(draws) if draws > 1 else 0.0
+        staying[:, arm] = (r * (a * found.staying[:, code] + (1.0 - a) * found.staying[:, 0])).mean(axis=0)
+    return TrueEffects(mean, error, staying)

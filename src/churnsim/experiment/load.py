@@ -1,0 +1,132 @@
+"""From files to validated experiments: preset, file, ``--set`` values, scenarios and sweeps."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from churnsim.config.messages import did_you_mean
+from churnsim.config.patch import merge, parse_assignment
+from churnsim.config.paths import exists
+from churnsim.config.source import Origin, Tree, parse_yaml, read_yaml
+from churnsim.config.validate import validate
+from churnsim.errors import ConfigError
+from churnsim.experiment.settings import Experiment, check_experiment
+
+BASE_SCENARIO = "base"
+DEFAULT_PRESET = "data_grounded"
+# Mappings whose entries have names: an entry set to null is taken out.
+NAMED = (("offers",), ("channels",), ("policies",), ("scenarios",), ("sweep",), ("lifecycle", "causes"),
+         ("capacity", "teams"), ("uplift", "learners"))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A validated experiment.
+
+    Attributes
+    ----------
+    experiment
+        The file over its preset, ``--set`` values included.
+    scenarios
+        Name -> experiment; "base" is the experiment itself.
+    folder
+        Folder of the file: paths in the file are relative to it.
+    """
+
+    experiment: Experiment
+    scenarios: Mapping[str, Experiment]
+    folder: Path
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of the presets that come with the package."""
+    folder = resources.files("churnsim") / "presets"
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir()
+                        if entry.name.endswith(".yaml")))
+
+
+def load(path: str | Path, *, overrides: Iterable[str] = ()) -> Loaded:
+    """Read and check an experiment file.
+
+    Parameters
+    ----------
+    path
+        YAML file.
+    overrides
+        ``key.key=value`` assignments, laid over the file in order.
+
+    Raises
+    ------
+    ConfigError
+        With a line per finding: file and line, key, what is wrong, the remedy.
+    """
+    return load_tree(read_yaml(path), folder=Path(path).resolve().parent, overrides=overrides)
+
+
+def load_tree(tree: Tree, *, folder: Path, overrides: Iterable[str] = ()) -> Loaded:
+    """Check an experiment that was read already; see :func:`load`."""
+    for text in overrides:
+        tree = merge(tree, parse_assignment(text))
+    full = _without_nulls(merge(_preset(tree), tree))
+    experiment = validate(Experiment, full, checks=[check_experiment])
+    scenarios = {BASE_SCENARIO: experiment}
+    for name, patch in _patches(experiment, full).items():
+        if name in scenarios:
+            raise ConfigError(f"{full.origin(('scenarios', name))}: scenarios.{name}: this name is taken; choose another")
+        for key in ("name", "seed", "replicates", "currency", "scenarios", "sweep", "gate"):
+            if key in patch.data:
+                raise ConfigError(f"{patch.origin((key,))}: {key}: a scenario cannot change it; remove it")
+        scenarios[name] = validate(Experiment, _without_nulls(merge(full, patch)), checks=[check_experiment])
+    return Loaded(experiment, scenarios, folder)
+
+
+def _preset(tree: Tree) -> Tree:
+    name = tree.data.get("preset", DEFAULT_PRESET)
+    if name not in presets():
+        raise ConfigError(f"{tree.origin(('preset',))}: preset: no preset {name!r}; "
+                          f"there are {', '.join(presets())}.{did_you_mean(str(name), presets())}")
+    text = (resources.files("churnsim") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+    return parse_yaml(text, f"preset {name}")
+
+
+def _without_nulls(tree: Tree) -> Tree:
+    """Take entries set to null out of the mappings of named things."""
+    data = tree.data
+    for path in NAMED:
+        if exists(data, path):
+            data = _edit(data, path)
+    return Tree(data, tree.origins)
+
+
+def _edit(data: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    head, *rest = path
+    inner = data[head]
+    if not isinstance(inner, dict):
+        return data
+    new = _edit(inner, tuple(rest)) if rest else {key: value for key, value in inner.items() if value is not None}
+    return {**data, head: new}
+
+
+def _patches(experiment: Experiment, tree: Tree) -> dict[str, Tree]:
+    """Return the patch of every scenario and sweep combination."""
+    patches = {}
+    for name, data in experiment.scenarios.items():
+        origins = {path[2:]: origin for path, origin in tree.origins.items() if path[:2] == ("scenarios", name)}
+        patches[name] = Tree(data, {(): Origin(f"scenario {name}"), **origins})
+    if experiment.sweep:
+        keys = list(experiment.sweep)
+        for values in itertools.product(*experiment.sweep.values()):
+            name = ",".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
+            patch = Tree.of({}, f"sweep {name}")
+            for key, value in zip(keys, values, strict=True):
+                data = value
+                for part in reversed(key.split(".")):
+                    data = {part: data}
+                patch = merge(patch, Tree.of(data, f"sweep {name}"))
+            patches[name] = patch
+    return patches

@@ -1,0 +1,157 @@
+"""The composed schema of an experiment file, and the checks between its sections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from churnsim.campaign.settings import CampaignSettings, PilotSettings
+from churnsim.capacity.checks import check_capacity
+from churnsim.capacity.settings import CapacitySettings, Channel
+from churnsim.config.base import Settings
+from churnsim.evaluation.settings import EvaluationSettings
+from churnsim.lifecycle.settings import LifecycleSettings, MarketSettings, check_lifecycle
+from churnsim.offers.settings import Offer, check_offers
+from churnsim.policy.settings import BUDGETED, PolicySettings
+from churnsim.population.settings import PopulationSettings, check_population
+from churnsim.signals.settings import SignalsSettings
+from churnsim.uplift.settings import UpliftSettings
+
+Path = tuple[str | int, ...]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=60)]
+
+
+class GateSettings(Settings):
+    """What counts as a changed result."""
+
+    margin_share: Annotated[float, Field(strict=True, gt=0.0, lt=1.0)]
+    """Largest difference of a metric that counts as equivalent, as a share of its largest absolute value among the
+    baseline's policies."""
+
+
+class Experiment(Settings):
+    """An experiment: a world, a pilot, a campaign, and the policies compared in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+    schema_version: Literal[1] = Field(alias="schema")
+    """Version of this schema."""
+    preset: str = "data_grounded"
+    """Defaults that this file is laid over."""
+    name: Name
+    """Name of the results folder."""
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**64)]
+    """Everything random depends on it."""
+    replicates: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+    """Independent repetitions: traits, pilot, fits, futures and the contact centre are drawn anew."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    """Currency of every amount (ISO 4217)."""
+    population: PopulationSettings
+    market: MarketSettings
+    lifecycle: LifecycleSettings
+    offers: dict[Name, Offer]
+    channels: dict[Name, Channel]
+    capacity: CapacitySettings
+    signals: SignalsSettings
+    pilot: PilotSettings
+    uplift: UpliftSettings
+    campaign: CampaignSettings
+    policies: dict[Name, PolicySettings]
+    evaluation: EvaluationSettings
+    scenarios: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    """Patches laid over this file, each run beside it."""
+    sweep: dict[str, list[Any]] = Field(default_factory=dict)
+    """Dotted key -> values; every combination is a scenario."""
+    gate: GateSettings
+
+    @property
+    def campaign_month(self) -> int:
+        """Calendar month of the campaign."""
+        return self.lifecycle.history_months
+
+    def plain(self) -> dict[str, Any]:
+        """Return the settings as plain data, keys as in the file."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def check_experiment(experiment: Experiment) -> Iterator[tuple[Path, str]]:
+    """Yield cross-reference findings as (key path, message)."""
+    from churnsim.lifecycle.covariates import COVARIATES
+
+    covariates = tuple(COVARIATES)
+    yield from check_population(experiment.population)
+    yield from check_lifecycle(experiment.lifecycle, covariates)
+    yield from check_offers(experiment.offers, causes=tuple(experiment.lifecycle.causes), covariates=covariates)
+    used = dict.fromkeys((*experiment.campaign.channels, experiment.pilot.channel,
+                          *(p.channel for p in experiment.policies.values() if p.channel)))
+    known = [name for name in used if name in experiment.channels]
+    yield from check_capacity(experiment.channels, experiment.capacity, known)
+    yield from _check_campaign(experiment)
+    for name, policy in experiment.policies.items():
+        yield from _check_policy(name, policy, experiment)
+
+
+def _check_campaign(experiment: Experiment) -> Iterator[tuple[Path, str]]:
+    channels, pilot, campaign = experiment.channels, experiment.pilot, experiment.campaign
+    if not experiment.offers or len(experiment.offers) > 100:
+        yield ("offers",), f"between 1 and 100 offers are needed (got {len(experiment.offers)})"
+    if not campaign.channels:
+        yield ("campaign", "channels"), f"name at least one of {', '.join(channels)}"
+    for k, name in enumerate(campaign.channels):
+        if name not in channels:
+            yield ("campaign", "channels", k), f"no channel {name!r}; there are {', '.join(channels)}"
+    if pilot.channel not in campaign.channels:
+        yield (("pilot", "channel"), f"{pilot.channel!r} is not among campaign.channels "
+               f"({', '.join(campaign.channels)}); rankings use the pilot's channel")
+    elif pilot.channel in channels and channels[pilot.channel].acceptance_factor == 0.0:
+        yield ("pilot", "channel"), "nobody accepts through this channel (acceptance_factor 0); use another"
+    if pilot.start_month < 1:
+        yield ("pilot", "start_month"), "must be at least 1: features look at the month before"
+    end = pilot.start_month + pilot.outcome_months
+    if end > experiment.campaign_month:
+        yield (("pilot", "outcome_months"), f"the pilot's outcomes end with month {end}, after the campaign month "
+               f"{experiment.campaign_month} (lifecycle.history_months) starts; start earlier or lengthen the history")
+    if experiment.signals.risk_horizon_months > pilot.outcome_months:
+        yield (("signals", "risk_horizon_months"),
+               f"must be at most pilot.outcome_months ({pilot.outcome_months})")
+    if experiment.evaluation.horizon_months <= pilot.outcome_months:
+        yield ("evaluation", "horizon_months"), f"must be above pilot.outcome_months ({pilot.outcome_months})"
+    if experiment.signals.list_delay_days >= campaign.deadline_days:
+        yield (("campaign", "deadline_days"), "must be later than signals.list_delay_days "
+               f"({experiment.signals.list_delay_days}): no order could be worked")
+    longest = max((max(o.discount_months, o.effect_months, o.contract_months_added)
+                   for o in experiment.offers.values()), default=0)
+    if experiment.evaluation.horizon_months < longest + 6:
+        yield (("evaluation", "horizon_months"), f"must be at least {longest + 6}: the longest effect or added contract "
+               f"lasts {longest} months, and its benefit needs 6 more to show")
+    if not 0.0 < pilot.control_share < 1.0:
+        yield ("pilot", "control_share"), "must lie strictly between 0 and 1"
+
+
+def _check_policy(name: str, policy: PolicySettings, experiment: Experiment) -> Iterator[tuple[Path, str]]:
+    at = ("policies", name)
+    named = policy.kind in ("everyone", "everyone_capacity")
+    for key, wanted in (("offer", named), ("channel", named), ("learner", policy.kind == "uplift_value")):
+        value = getattr(policy, key)
+        if wanted and value is None:
+            yield (*at, key), f"is needed by a policy of kind {policy.kind}; add it"
+        if not wanted and value is not None:
+            yield (*at, key), f"is not used by a policy of kind {policy.kind}; remove it"
+    for key, table in (("offer", experiment.offers), ("channel", dict.fromkeys(experiment.campaign.channels)),
+                       ("learner", experiment.uplift.learners)):
+        value = getattr(policy, key)
+        if value is not None and value not in table:
+            yield (*at, key), f"no {key} {value!r}; there are {', '.join(table)}"
+
+
+def policy_sections(experiment: Experiment, name: str) -> dict[str, Any]:
+    """Return what a policy's result depends on beyond its world: its own settings and, if budgeted, the budget."""
+    policy = experiment.policies[name]
+    campaign = experiment.campaign.model_dump(mode="json")
+    if policy.kind not in BUDGETED:
+        campaign.pop("budget_amount")
+    return {"policy": policy.model_dump(mode="json"), "campaign": campaign,
+            "evaluation": experiment.evaluation.model_dump(mode="json")}
+

@@ -1,0 +1,249 @@
+"""The stages of an experiment: history, plan, truth, and one cell a policy. Each reads cells and returns one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import spearmanr
+
+from churnsim.campaign.money import monthly_margin, offer_cost
+from churnsim.campaign.pilot import run_pilot
+from churnsim.campaign.response import acceptance_prob
+from churnsim.campaign.wave import Assignment, Wave, nobody_assigned, planned_contact_time, run_wave
+from churnsim.core.columns import Subscribers
+from churnsim.core.draws import make_key
+from churnsim.core.money import CENTS
+from churnsim.evaluation.ledger import (
+    BASES,
+    ESTIMATES,
+    EXPECTED,
+    KINDS,
+    REALISED,
+    WORLDS,
+    Bookkeeper,
+    compare_worlds,
+    ledger_frame,
+)
+from churnsim.evaluation.tenure_churn import tenure_churn
+from churnsim.evaluation.truth import expected_effects, responses
+from churnsim.experiment.store import Cell
+from churnsim.experiment.world import World
+from churnsim.lifecycle.drivers.tenure import states_at
+from churnsim.policy.oracle import TrueEffects
+from churnsim.policy.plan import Plan
+from churnsim.policy.policies import Choice, choose
+from churnsim.population.columns import SCHEMA, STATES
+from churnsim.signals.observe import active_rows, features, observe
+from churnsim.uplift.models import BestCampaign, Models
+
+Ids = npt.NDArray[np.int64]
+
+
+def history(world: World) -> Cell:
+    """Let the months before the campaign pass; keep those on the network when it starts."""
+    e = world.experiment
+    base = world.population()
+    at_start = {name: base[name].copy() for name in ("tenure_months", "join_month")}
+    world.engine.run([(base, None)], start=0, months=e.campaign_month)
+    rows = active_rows(base, month=e.campaign_month)
+    decided = base["decision_time"]
+    served = [(base["join_month"] <= m) & (base["decision_time"] >= m) for m in range(e.campaign_month)]
+    leavers = [int(((decided >= m) & (decided < m + 1)).sum()) for m in range(e.campaign_month)]
+    months = pd.DataFrame({"month": range(e.campaign_month), "subscribers": [int(s.sum()) for s in served],
+                           "decided_to_leave": leavers})
+    causes = pd.DataFrame({"cause": ("none", *e.lifecycle.causes),
+                           "leavers": np.bincount(base["cause"], minlength=1 + len(e.lifecycle.causes))})
+    states = pd.DataFrame({"state": STATES, "subscribers": np.bincount(
+        states_at(base, month=e.campaign_month), minlength=len(STATES))})
+    frames = {"months": months, "causes": causes.iloc[1:], "states": states}
+    table = world.table()
+    if table is not None:
+        frames["imported"] = table.report
+        if table.churn is not None:
+            start = base.take(np.flatnonzero(at_start["join_month"] <= 0))
+            frames["tenure_churn"] = tenure_churn(start, months=e.campaign_month, table=table)
+    kept = base.take(rows)
+    return Cell({"subscribers": len(rows)}, {"ids": kept.ids, **kept.columns}, frames)
+
+
+def decision_base(cell: Cell) -> Subscribers:
+    """Return the subscribers of a history cell, as they were when the campaign month started."""
+    columns = {name: np.ascontiguousarray(cell.arrays[name]) for name in SCHEMA}
+    return Subscribers(SCHEMA, cell.arrays["ids"], columns)
+
+
+def plan(world: World, history_cell: Cell) -> Cell:
+    """Run the pilot, learn from it, and predict for the subscribers of the campaign."""
+    e = world.experiment
+    rate = e.evaluation.discount_rate_annual
+    trial = run_pilot(world.pilot_population(), e.pilot, engine=world.engine, signals=e.signals, channels=e.channels,
+                      capacity=e.capacity, rate_annual=rate)
+    models = Models(trial, e.uplift, churn_model=e.signals.churn_model,
+                    risk_horizon_months=e.signals.risk_horizon_months, outcome_months=e.pilot.outcome_months,
+                    horizon_months=e.evaluation.horizon_months, rate_annual=rate,
+                    key=make_key(seed=e.seed, replicate=world.replicate, purpose="learner"))
+    table = observe(decision_base(history_cell), month=e.campaign_month, settings=e.signals, key=world.key)
+    reach, contact_cost, allowed = world.reach(table)
+    arms = world.arms()
+    pilot_arm = [k for k, arm in enumerate(arms) if arm.channel == e.pilot.channel]
+    predicted = models.predict(features(table), planned_reach=reach[:, pilot_arm[0]])
+    column = [world.offers.names.index(arm.offer) for arm in arms]
+    factor = np.array([e.channels[arm.channel].acceptance_factor for arm in arms])
+    factor /= e.channels[e.pilot.channel].acceptance_factor
+    accept = _scale_odds(predicted.accept[:, column], factor)
+    # The effect runs through acceptance: another channel's is scaled by how often its offer is taken [assumption].
+    share = np.divide(accept, predicted.accept[:, column], out=np.zeros_like(accept), where=accept > 0)
+    arrays = {"reach": reach, "contact_cost": contact_cost, "allowed": allowed, "accept": accept,
+              "offer_cost": offer_cost(table, world.offers, rate_annual=rate)[:, column], "risk": predicted.risk,
+              "margin": monthly_margin(table, e.lifecycle.cost_to_serve)}
+    for name, months in predicted.months.items():
+        arrays[f"months.{name}"] = months[:, column] * share
+    best = {name: [b.offer, b.depth_share, b.value_amount] for name, b in models.best.items()}
+    return Cell({"best": best, "monthly_rate": models.base_rate}, arrays, {"pilot": models.report})
+
+
+def _scale_odds(prob: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(factor * prob / (1.0 - prob + factor * prob))
+
+
+def load_plan(world: World, cell: Cell, ids: Ids) -> Plan:
+    """Return the plan of a plan cell."""
+    months = {name.removeprefix("months."): values for name, values in cell.arrays.items()
+              if name.startswith("months.")}
+    fields = ("reach", "contact_cost", "allowed", "accept", "offer_cost", "risk", "margin")
+    return Plan(ids=ids, arms=world.arms(), **{name: cell.arrays[name] for name in fields}, months=months,
+                best={name: BestCampaign(*values) for name, values in cell.facts["best"].items()},
+                pilot_channel=world.experiment.pilot.channel)
+
+
+def truth(world: World, history_cell: Cell) -> Cell:
+    """Compute the true expected effect of every arm on everybody, and the money of the reference world."""
+    e = world.experiment
+    base = decision_base(history_cell)
+    month = e.campaign_month
+    table = observe(base, month=month, settings=e.signals, key=world.key)
+    reach, contact_cost, allowed = world.reach(table)
+    accept = np.column_stack([
+        acceptance_prob(e.offers[arm.offer], base, engine=world.engine, month=month,
+                        channel_factor=e.channels[arm.channel].acceptance_factor) for arm in world.arms()])
+    found = responses(base, world.inner_engines(), e.evaluation, month=month,
+                      contact_time=planned_contact_time(e.signals.list_delay_days))
+    effects = expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()], accept=accept, reach=reach,
+                               contact_cost=contact_cost)
+    books = Bookkeeper(e.evaluation, world.offers, start=month, n=len(base), arms=1)
+    world.engine.run([(base, None)], start=month, months=e.evaluation.horizon_months, observe=books.observe)
+    reference = books.worlds[0]
+    arrays = {"net_value": effects.net_value, "net_value_se": effects.net_value_se, "staying": effects.staying,
+              "allowed": allowed, "monthly": reference.monthly, "still_active": reference.still_active.sum(axis=1)}
+    rows = [_arm_truth(arm.name, effects, allowed, k) for k, arm in enumerate(world.arms())]
+    return Cell({"subscribers": len(base)}, arrays, {"arms": pd.DataFrame(rows)})
+
+
+def _arm_truth(name: str, effects: TrueEffects, allowed: npt.NDArray[np.bool_], k: int) -> dict[str, Any]:
+    rows = allowed[:, k]
+    value, staying = effects.net_value[rows, k], effects.staying[rows, k]
+    empty = not rows.any()
+    return {"arm": name, "subscribers": int(rows.sum()), "mean_net_value": 0.0 if empty else float(value.mean()),
+            "share_worth_it": 0.0 if empty else float((value > 0).mean()),
+            "mean_effect_on_staying": 0.0 if empty else float(staying.mean()),
+            "share_harmed": 0.0 if empty else float((staying < 0).mean()),
+            "mean_standard_error": 0.0 if empty else float(effects.net_value_se[rows, k].mean())}
+
+
+def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_cell: Cell) -> Cell:
+    """Choose, work, resolve and judge one policy."""
+    e = world.experiment
+    settings = e.policies[name]
+    base = decision_base(history_cell)
+    knows = load_plan(world, plan_cell, base.ids)
+    effects = TrueEffects(*(truth_cell.arrays[key] for key in ("net_value", "net_value_se", "staying")))
+    choice = choose(settings, knows, budget=e.campaign.budget_amount, key=world.key, truth=effects)
+    listed = np.flatnonzero(choice.arm >= 0)
+    assignment = nobody_assigned() if not len(listed) else Assignment(
+        listed, np.array([knows.arms[k].offer_code for k in choice.arm[listed]], np.int64),
+        np.array([knows.arms[k].channel for k in choice.arm[listed]]), choice.priority[listed])
+    wave = run_wave(assignment, base, engine=world.engine, channels=e.channels, capacity=e.capacity,
+                    offers=world.offers, month=e.campaign_month, release_days=e.signals.list_delay_days,
+                    deadline_days=e.campaign.deadline_days, unlimited=settings.kind == "everyone")
+    touched = base.take(wave.touched)
+    books = Bookkeeper(e.evaluation, world.offers, start=e.campaign_month, n=len(touched), arms=2,
+                       contact_cents=wave.contact_cents)
+    treated = touched.copy()
+    world.engine.run([(touched, None), (treated, wave.treatment)], start=e.campaign_month,
+                     months=e.evaluation.horizon_months, observe=books.observe)
+    in_time = wave.reached & (treated["decision_time"] > e.campaign_month + np.minimum(wave.treatment.contact_time, 1))
+    facts = _facts(choice, effects, books, wave, in_time, truth_cell)
+    attempts = wave.log.attempts.to_pandas()
+    frames = {"ledger": ledger_frame(touched.ids, *books.worlds), "contacts": attempts,
+              "monthly": _monthly(books, truth_cell), "lists": _lists(knows, choice, effects)}
+    return Cell(facts, {}, frames)
+
+
+def _facts(choice: Choice, effects: TrueEffects, books: Bookkeeper, wave: Wave, in_time: npt.NDArray[np.bool_],
+           truth_cell: Cell) -> dict[str, Any]:
+    """Return the metrics of a policy in one replicate; amounts in the currency, exact to the cent."""
+    reference, policy_world = books.worlds
+    expected = compare_worlds(reference, policy_world, estimate=EXPECTED)
+    realised = compare_worlds(reference, policy_world, estimate=REALISED)
+    active = truth_cell.arrays["still_active"][EXPECTED] + (
+        policy_world.still_active[EXPECTED] - reference.still_active[EXPECTED]).sum()
+
+    attempted = wave.log.outcomes.attempts > 0
+
+    def amount(cents: npt.NDArray[np.int64]) -> float:
+        return int(cents.sum()) / CENTS
+
+    metrics = {
+        "targeted": int((choice.arm >= 0).sum()), "reached": int(wave.reached.sum()), "reached_in_time": int(in_time.sum()),
+        "accepted": int((in_time & (wave.treatment.accepted > 0)).sum()),
+        "saved_revenue": amount(expected.saved_revenue), "saved_margin": amount(expected.saved_margin),
+        "offer_cost": amount(expected.offer_cost),
+        "offer_cost_to_stayers": amount(books.offer_cost_to_stayers[1]),
+        "contact_cost": amount(expected.contact_cost), "net_value": amount(expected.net_value),
+        "net_value_realised": amount(realised.net_value), "direct_effect": amount(expected.net_value[attempted]),
+        "spillover": amount(expected.net_value[~attempted]),
+        "terminal_value": amount(expected.terminal_value),
+        "churn_rate": 1.0 - float(active) / truth_cell.facts["subscribers"],
+        "planned_spend": choice.planned_spend, "plan_value": effects.of_list(choice.arm), "plan_gap": choice.gap,
+    }
+    squares = {f"squared_{name}": float((money.net_value.astype(np.float64) ** 2).sum() / CENTS**2)
+               for name, money in zip(ESTIMATES, (realised, expected), strict=True)}
+    return {"metrics": metrics, "note": choice.note, **squares}
+
+
+def _monthly(books: Bookkeeper, truth_cell: Cell) -> pd.DataFrame:
+    """Return month x kind totals over all subscribers in both worlds, in cents, zero rows left out."""
+    all_reference = truth_cell.arrays["monthly"]
+    changed = books.worlds[1].monthly - books.worlds[0].monthly
+    parts = []
+    for world, totals in zip(WORLDS, (all_reference, all_reference + changed), strict=True):
+        month, kind, estimate = np.nonzero(totals.any(axis=3))
+        parts.append(pd.DataFrame({"world": world, "month": month, "kind": np.array(KINDS)[kind],
+                                   "estimate": np.array(ESTIMATES)[estimate],
+                                   **{f"{name}_cents": totals[month, kind, estimate, k]
+                                      for k, name in enumerate(BASES)}}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _lists(knows: Plan, choice: Choice, effects: TrueEffects) -> pd.DataFrame:
+    """Return the list: who was to be given what, with the truth beside it."""
+    rows = np.flatnonzero(choice.arm >= 0)
+    arm = choice.arm[rows]
+    names = [a.name for a in knows.arms]
+    return pd.DataFrame({"subscriber": knows.ids[rows], "arm": pd.Categorical.from_codes(arm, categories=names),
+                         "risk": knows.risk[rows], "priority": choice.priority[rows],
+                         "planned_cost_amount": knows.planned_cost[rows, arm],
+                         "true_effect_amount": effects.net_value[rows, arm],
+                         "true_effect_on_staying": effects.staying[rows, arm]})
+
+
+def risk_and_effect(plan_cell: Cell, truth_cell: Cell) -> float:
+    """Return Spearman's correlation of predicted risk and the best true effect on staying among allowed arms."""
+    best = np.where(truth_cell.arrays["allowed"], truth_cell.arrays["staying"], -np.inf).max(axis=1)
+    rows = np.isfinite(best)
+    if rows.sum() < 3:
+        return 0.0
+    return float(spearmanr(plan_cell.arrays["risk"][rows], best[rows]).statistic)

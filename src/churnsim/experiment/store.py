@@ -1,0 +1,80 @@
+"""Finished cells on disk: written aside and renamed, so that what is there is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churnsim.errors import ResultsError
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one stage computed: plain facts, arrays and tables by name."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+class Store:
+    """Cells of an experiment by key, in `folder`/cells."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "cells"
+
+    def has(self, key: str) -> bool:
+        """Return whether a cell is finished."""
+        return (self.folder / key / "facts.json").is_file()
+
+    def read(self, key: str) -> Cell:
+        """Return a finished cell."""
+        at = self.folder / key
+        try:
+            with np.load(at / "arrays.npz") as arrays:
+                loaded = {name: arrays[name] for name in arrays.files}
+            frames = {path.stem: pd.read_parquet(path) for path in sorted(at.glob("*.parquet"))}
+            return Cell(json.loads((at / "facts.json").read_text(encoding="utf-8")), loaded, frames)
+        except (OSError, ValueError) as error:
+            raise ResultsError(f"{at}: cannot read this cell ({error}); delete the folder and run again") from error
+
+    def write(self, key: str, cell: Cell) -> None:
+        """Write a cell; it appears whole or not at all."""
+        aside = self.folder / f".{key}.{os.getpid()}"
+        with writing(aside):
+            aside.mkdir(parents=True, exist_ok=True)
+            np.savez(aside / "arrays.npz", allow_pickle=False, **cell.arrays)
+            for name, frame in cell.frames.items():
+                frame.to_parquet(aside / f"{name}.parquet", index=False)
+            (aside / "facts.json").write_text(json.dumps(cell.facts), encoding="utf-8")
+            if self.has(key):
+                shutil.rmtree(aside)
+            else:
+                aside.rename(self.folder / key)
+
+
+class writing:  # noqa: N801 - reads as a statement
+    """Turn a failed write into a ResultsError that names the place, and clear away what was written aside."""
+
+    def __init__(self, aside: Path) -> None:
+        self.aside = aside
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        shutil.rmtree(self.aside, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise ResultsError(f"{self.aside.parent}: cannot write results ({error.strerror or error}); free space or "
+                               "choose another folder with --out, then run again: finished cells are kept") from error

@@ -1,0 +1,74 @@
+"""From policy cells to the summary: means over replicates with intervals, comparisons, the recommended policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from churnsim.config.digest import digest
+from churnsim.evaluation.intervals import Interval, mean_interval, paired_difference
+from churnsim.experiment.settings import Experiment
+
+METRICS = ("net_value", "saved_revenue", "saved_margin", "offer_cost", "offer_cost_to_stayers", "contact_cost",
+           "churn_rate", "targeted", "reached", "reached_in_time", "accepted", "plan_value", "plan_gap",
+           "planned_spend", "net_value_realised", "direct_effect", "spillover", "terminal_value")
+REFERENCE_POLICIES = ("none", "churn_risk", "risk_value")
+ORACLE = "oracle"
+
+Facts = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def summarise(experiment: Experiment, facts: Mapping[str, Facts], *, confidence: float) -> dict[str, Any]:
+    """Return the summary of a run as plain data, without time, path, machine or version.
+
+    Parameters
+    ----------
+    facts
+        Scenario -> policy -> the facts of each replicate's policy cell.
+    """
+    policies, comparisons, recommended = [], [], {}
+    for scenario, by_policy in facts.items():
+        values = {name: metrics_of(cells) for name, cells in by_policy.items()}
+        oracle = next((name for name in values if experiment.policies[name].kind == ORACLE), None)
+        for name, metrics in values.items():
+            entry: dict[str, Any] = {"name": name, "scenario": scenario}
+            entry.update({metric: _interval(series, confidence) for metric, series in metrics.items()})
+            regret = None if oracle is None else [
+                o - v for o, v in zip(values[oracle]["net_value"], metrics["net_value"], strict=True)]
+            entry["regret"] = None if regret is None else _interval(regret, confidence)
+            policies.append(entry)
+        comparisons += _comparisons(scenario, values, confidence)
+        fair = {name: np.mean(metrics["net_value"]) for name, metrics in values.items()
+                if experiment.policies[name].kind != ORACLE}
+        recommended[scenario] = max(fair, key=lambda name: float(fair[name])) if fair else None
+    plain = experiment.plain()
+    return {"schema": experiment.schema_version, "experiment": experiment.name, "config_hash": digest(plain),
+            "seed": experiment.seed, "replicates": experiment.replicates, "currency": experiment.currency,
+            "policies": policies, "comparisons": comparisons, "recommended_policy": recommended}
+
+
+def metrics_of(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Return metric -> value in each replicate."""
+    return {metric: [cell["metrics"][metric] for cell in cells] for metric in METRICS}
+
+
+def _comparisons(scenario: str, values: Mapping[str, Mapping[str, list[float]]], confidence: float
+                 ) -> list[dict[str, Any]]:
+    """Return paired differences of net value of every policy against the usual ones."""
+    rows = []
+    for name, metrics in values.items():
+        for against in REFERENCE_POLICIES:
+            if against in values and against != name and name not in REFERENCE_POLICIES:
+                found = paired_difference(metrics["net_value"], values[against]["net_value"], confidence=confidence)
+                rows.append({"scenario": scenario, "policy": name, "against": against, **_limits(found)})
+    return rows
+
+
+def _interval(series: Sequence[float], confidence: float) -> dict[str, Any]:
+    return {**_limits(mean_interval(series, confidence=confidence)), "per_replicate": list(series)}
+
+
+def _limits(found: Interval) -> dict[str, Any]:
+    return {"mean": found.mean, "low": found.low, "high": found.high}

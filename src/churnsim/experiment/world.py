@@ -1,0 +1,124 @@
+"""The world of one replicate: keys, market, engine, offers, and what they are built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from churnsim.campaign.pilot import may_contact
+from churnsim.capacity.plan import planned_reach
+from churnsim.core.columns import Subscribers
+from churnsim.core.draws import Key, make_key
+from churnsim.experiment.settings import Experiment
+from churnsim.lifecycle.engine import Engine
+from churnsim.lifecycle.market import make_market
+from churnsim.offers.table import OfferTable, offer_table
+from churnsim.policy.plan import Arm
+from churnsim.population.generate import entrant_ids, evaluation_ids, generate, pilot_ids
+from churnsim.population.table import ImportedTable, bootstrap, read_table
+from churnsim.signals.observe import Observed
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class World:
+    """One replicate of an experiment.
+
+    Attributes
+    ----------
+    key
+        What happens.
+    engine
+        The lifecycle under `key`.
+    """
+
+    experiment: Experiment
+    replicate: int
+    folder: Path
+    key: Key
+    engine: Engine
+
+    @property
+    def offers(self) -> OfferTable:
+        """The offers as arrays."""
+        return self.engine.offers
+
+    def inner_engines(self) -> list[Engine]:
+        """Return one engine for each inner draw: other futures of the same market, keyed apart from the world."""
+        e = self.experiment
+        engines = []
+        for draw in range(e.evaluation.inner_draws):
+            key = make_key(seed=e.seed, replicate=self.replicate * 1000 + draw, purpose="inner")
+            market = make_market(e.market, regions=e.population.traits.regions, months=_months(e), key=key,
+                                 past=self.engine.market, past_months=e.campaign_month)
+            engines.append(Engine(e.lifecycle, market, self.offers, key=key))
+        return engines
+
+    def table(self) -> ImportedTable | None:
+        """Return the operator's table, if the population starts from one."""
+        table = self.experiment.population.table
+        if table is None:
+            return None
+        return read_table(self.folder / table.path, self.folder / table.mapping, currency=self.experiment.currency,
+                          size=self.experiment.population.size, key=self.key)
+
+    def population(self) -> Subscribers:
+        """Return the subscribers campaigns are judged on at month 0, and those who will join until the campaign."""
+        e = self.experiment
+        traits = e.population.traits
+        table = self.table()
+        if table is None:
+            assert e.population.size is not None
+            ids, known = evaluation_ids(e.population.size), None
+        else:
+            ids, known = table.ids, table.known
+        parts = [generate(ids, traits, key=self.key, known=known)]
+        arrivals = round(e.market.arrivals_share_monthly * len(ids))
+        if arrivals:
+            parts += [generate(entrant_ids(arrivals, cohort_month=month), traits, key=self.key, join_month=month)
+                      for month in range(1, e.campaign_month)]
+        return Subscribers.concat(parts)
+
+    def pilot_population(self) -> Subscribers:
+        """Return the pilot's subscribers at month 0; with a table, rows drawn from it with replacement."""
+        e = self.experiment
+        ids = pilot_ids(e.pilot.size)
+        table = self.table()
+        known = None if table is None else bootstrap(table, ids, key=self.key)
+        return generate(ids, e.population.traits, key=self.key, known=known)
+
+    def arms(self) -> tuple[Arm, ...]:
+        """Return every offer through every channel of the campaign, offers outermost."""
+        return tuple(Arm(name, self.offers.code(name), channel) for name in self.offers.names
+                     for channel in self.experiment.campaign.channels)
+
+    def reach(self, table: Observed) -> tuple[Float64, Float64, npt.NDArray[np.bool_]]:
+        """Return planned reach, planned contact cost and who may be given each arm, (n, arms) each."""
+        e = self.experiment
+        arms = self.arms()
+        reach, cost = np.empty((len(table), len(arms))), np.empty((len(table), len(arms)))
+        allowed = np.empty((len(table), len(arms)), bool)
+        for k, arm in enumerate(arms):
+            channel = e.channels[arm.channel]
+            habit = table["answer_habit" if channel.kind == "live" else "read_habit"].astype(np.float64)
+            plan = planned_reach(channel, habit, capacity=e.capacity, name=arm.channel)
+            reach[:, k], cost[:, k] = plan.reach, plan.cost_amount
+            allowed[:, k] = may_contact(table, channel.kind) & self.offers.eligible(arm.offer, table)
+        return reach, cost, allowed
+
+
+def make_world(experiment: Experiment, *, replicate: int, folder: Path) -> World:
+    """Build the world of a replicate."""
+    key = make_key(seed=experiment.seed, replicate=replicate)
+    market = make_market(experiment.market, regions=experiment.population.traits.regions, months=_months(experiment),
+                         key=key)
+    offers = offer_table(experiment.offers, causes=tuple(experiment.lifecycle.causes))
+    return World(experiment, replicate, folder, key, Engine(experiment.lifecycle, market, offers, key=key))
+
+
+def _months(experiment: Experiment) -> int:
+    return experiment.campaign_month + experiment.evaluation.horizon_months
