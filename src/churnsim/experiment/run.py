@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,8 @@ class Result:
             aside.mkdir(parents=True, exist_ok=True)
             _write_run(self, aside, command)
             for path in sorted(aside.iterdir(), key=lambda p: p.name == "summary.json"):
+                if path.is_dir():
+                    shutil.rmtree(folder / path.name, ignore_errors=True)
                 os.replace(path, folder / path.name)
             aside.rmdir()
         return folder
@@ -82,6 +85,14 @@ def _write_run(result: Result, folder: Path, command: Sequence[str]) -> None:
         YAML(typ="safe", pure=True).dump(result.config, file)
     for name in ("cells", *RUN_FRAMES):
         result.frames[name].to_parquet(folder / f"{name}.parquet", index=False)
+    tables = folder / "tables"
+    tables.mkdir()
+    result.policies.to_csv(tables / "policies.csv", index=False)
+    pd.DataFrame(result.summary["comparisons"]).to_csv(tables / "comparisons.csv", index=False)
+    for name, frame in result.frames.items():
+        if name not in ("cells", *RUN_FRAMES):
+            frame.to_csv(tables / f"{name}.csv", index=False)
+    (folder / "notes.json").write_text(json.dumps(result.notes, indent=1) + "\n", encoding="utf-8")
     provenance = {"versions": versions(), "commit": _commit(), "seed": result.summary["seed"],
                   "command": list(command), "platform": platform.platform(), "cells_run": result.ran,
                   "cells_reused": result.reused}
