@@ -54,8 +54,9 @@ class Calibration:
         Average effect against control and its standard error, in units of the outcome.
     slope, slope_se
         Change of the true effect per unit of predicted effect, and its standard error: 1 for a perfect
-        learner, 0 for one that sorts no better than chance. No spread in the predictions gives 0 and infinity.
-        The error takes the fits as given: with nothing to learn, 95 % intervals cover 0 in about 85 % of trials.
+        learner, 0 for one that sorts no better than chance. No spread in the predictions gives 0 and
+        infinity. The error takes the fits as given: with nothing to learn, 95 % intervals cover 0 in
+        about 85 % of trials.
     shrink
         Share of `ate` that is kept, 0 to 1.
     mean_effect
