@@ -33,7 +33,8 @@ class Service(Settings):
     complaint_prob: Prob
     """Chance of a complaint in a month without fault or bill shock."""
     complaint_log_odds: dict[str, Number]
-    """Added log-odds for ``fault`` (felt this month), ``bill_shock`` (log ratio), ``dissatisfaction`` (20 points)."""
+    """Added log-odds for ``fault`` (felt this month), ``bill_shock`` (log ratio), ``dissatisfaction`` (20 points),
+    ``service_sensitivity`` (standard deviation)."""
     stock_persistence: Share
     """Share of complaint, fault and ad-click stocks left after a month."""
     satisfaction_persistence: Share
@@ -55,6 +56,8 @@ class Shopping(Settings):
     """Chance of a click on a competitor's advertisement in a month while shopping."""
     ad_click_prob_otherwise: Prob
     """Chance of such a click in any other month."""
+    ad_click_log_odds_attention: Number
+    """Change of the log-odds of a click from no attention to full attention, centred on one half."""
 
 
 class Contract(Settings):
@@ -168,7 +171,7 @@ class MarketSettings(Settings):
     """Month of the year in which the simulation starts (1 January)."""
 
 
-COMPLAINT_TERMS = ("fault", "bill_shock", "dissatisfaction")
+COMPLAINT_TERMS = ("fault", "bill_shock", "dissatisfaction", "service_sensitivity")
 
 
 def check_lifecycle(lifecycle: LifecycleSettings, covariates: tuple[str, ...]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from churnsim.core.columns import HISTORY_MONTHS, Subscribers
 from churnsim.core.draws import Key, choice, normal, stream, uniform
+from churnsim.errors import DataError
 from churnsim.population.columns import CUSTOMER_TYPES, PAYMENTS, SCHEMA, STATES
 from churnsim.population.settings import Traits
 
@@ -67,6 +68,9 @@ def generate(ids: Ids, traits: Traits, *, key: Key, known: Mapping[str, Array] |
 
     draw.column("lines", lambda s: 1 + np.minimum(_geometric(uniform(key, s, ids), by_kind("lines_mean")), 9999))
     draw.column("region", lambda s: choice(key, s, ids, np.full(traits.regions, 1.0 / traits.regions)))
+    if len(ids) and (highest := int(base["region"].max())) >= traits.regions:
+        raise DataError(f"the table has region {highest}, but population.traits.regions is {traits.regions}; "
+                        f"raise it to {highest + 1}")
     draw.column("locality", lambda s: (kind == 0) & (uniform(key, s, ids) < traits.migrant_share))
     draw.column("payment", lambda s: uniform(key, s, ids) < by_kind("prepaid_share"))
     draw.column("contactable", lambda s: uniform(key, s, ids) < traits.contactable_share)
@@ -74,8 +78,9 @@ def generate(ids: Ids, traits: Traits, *, key: Key, known: Mapping[str, Array] |
     draw.column("sms_consent", lambda s: uniform(key, s, ids) < traits.sms_consent_share)
     for habit in ("answer_habit", "read_habit"):
         draw.column(habit, lambda s: _lognormal(normal(key, s, ids), traits.habit_log_sd))
-    draw.column("plan_price_amount", lambda s: base["lines"] * by_kind("price_per_line_amount")
-                * np.exp(traits.price_log_sd * normal(key, s, ids)))
+    draw.column("price_sensitivity", lambda s: normal(key, s, ids))
+    draw.column("plan_price_amount", lambda s: base["lines"] * by_kind("price_per_line_amount") * np.exp(
+        traits.price_log_sd * normal(key, s, ids) + traits.price_log_by_price_sensitivity * base["price_sensitivity"]))
     if join_month is None:
         draw.column("tenure_months", lambda s: np.minimum(-np.log(uniform(key, s, ids)) * by_kind("tenure_mean_months"),
                                                           600))
@@ -155,7 +160,6 @@ def _draw_usage(draw: _Drawer, traits: Traits) -> None:
 
 def _draw_latent(draw: _Drawer, traits: Traits) -> None:
     base, ids, key = draw.base, draw.base.ids, draw.key
-    draw.column("price_sensitivity", lambda s: normal(key, s, ids))
     draw.column("service_sensitivity", lambda s: normal(key, s, ids))
     draw.column("responsiveness", lambda s: _lognormal(
         normal(key, s, ids), traits.responsiveness_log_sd,
@@ -165,7 +169,7 @@ def _draw_latent(draw: _Drawer, traits: Traits) -> None:
     draw.column("usual_satisfaction", lambda s: np.clip(
         traits.satisfaction_mean + traits.satisfaction_sd * normal(key, s, ids), 0.0, 100.0))
     base["satisfaction"] = base["usual_satisfaction"]
-    for name in ("complaint_stock", "fault_stock", "arrears_months"):
+    for name in ("complaint_stock", "fault_stock", "ad_click_stock", "arrears_months"):
         draw.column(name, lambda s: np.zeros(len(ids)))
 
 

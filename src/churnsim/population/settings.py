@@ -35,6 +35,8 @@ class Traits(Settings):
     """Share of migrant households among individuals."""
     price_log_sd: NonNegative
     """Standard deviation of the log of the fee a line."""
+    price_log_by_price_sensitivity: Number
+    """Change of the log of the fee a line per standard deviation of price sensitivity."""
     contract_length_months_shares: dict[int, Share]
     """Shares of contract lengths (months; 0 none) among those who pay after use."""
     in_later_contract_share: Share

@@ -17,9 +17,11 @@ def step(base: Subscribers, month: Month) -> None:
     s = month.settings.shopping
     u_shop, u_click, _, _ = month.lanes(EVENTS)
     base["shopping"] = u_shop < logistic32(month.sum_of(s.log_odds, base, intercept=logit(s.base_prob)))
-    click_prob = np.where(base["shopping"] == 1, np.float32(s.ad_click_prob), np.float32(s.ad_click_prob_otherwise))
+    usual = np.where(base["shopping"] == 1, logit(s.ad_click_prob), logit(s.ad_click_prob_otherwise))
+    attentive = np.float32(s.ad_click_log_odds_attention) * (base["attention"] - np.float32(0.5))
+    click_prob = logistic32(usual + attentive)
     keep = np.float32(month.settings.service.stock_persistence)
     base["ad_click_stock"] = keep * base["ad_click_stock"] + (u_click < click_prob)
 
 
-DRIVER = Driver("shopping", ("shopping", "ad_click_stock"), ("shopping", "ad_click_stock"), step)
+DRIVER = Driver("shopping", ("shopping", "ad_click_stock", "attention"), ("shopping", "ad_click_stock"), step)
