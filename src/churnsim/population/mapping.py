@@ -27,8 +27,11 @@ NOT_MAPPED = {
     "offer_code": "concerns the experiment's own offers, of which none has been made at the start",
     "offer_left_months": "concerns the experiment's own offers, of which none has been made at the start",
 }
-MAPPED = tuple(column.name for column in SCHEMA.values()
-               if column.visibility == "observed" and column.name not in NOT_MAPPED)
+MAPPED = tuple(
+    column.name
+    for column in SCHEMA.values()
+    if column.visibility == "observed" and column.name not in NOT_MAPPED
+)
 """Columns that a table may give: all observed ones that a base starts with."""
 
 _LIMITS: dict[str, tuple[float, float]] = {
@@ -81,7 +84,7 @@ class HistoryMap(Settings):
     mean: str | None = None
     """Mean of the last four months."""
     change: str | None = None
-    """Last month less that mean: last month = mean + change, each of the months before = mean - change / 3."""
+    """Last month less that mean: last month = mean + change, each month before = mean - change / 3."""
     scale: Number = 1.0
     """Factor on every month."""
     clip: Bounds | None = None
@@ -96,8 +99,8 @@ class ChurnMap(Settings):
     values: dict[str, Number] | None = None
     """Cell text -> 1 (left) or 0 (stayed)."""
     monthly_rate: Annotated[float, Field(strict=True, gt=0.0, lt=1.0)]
-    """Monthly churn of the population that the table stands for; shares of an oversampled table are re-weighted
-    to it."""
+    """Monthly churn of the population that the table stands for; shares of an oversampled table are
+    re-weighted to it."""
 
 
 class TableMapping(Settings):
@@ -126,7 +129,8 @@ class TableMapping(Settings):
             named["histories", name, "from"] = history.from_column
             named["histories", name, "mean"] = history.mean
             named["histories", name, "change"] = history.change
-            named.update({("histories", name, "months", k): month for k, month in enumerate(history.months or ())})
+            for k, month in enumerate(history.months or ()):
+                named["histories", name, "months", k] = month
         if self.churn is not None:
             named["churn", "from"] = self.churn.from_column
         return {path: column for path, column in named.items() if column is not None}
@@ -161,8 +165,13 @@ Findings = Iterator[tuple[KeyPath, str]]
 
 def _check_mapping(mapping: TableMapping, *, currency: str) -> Findings:
     if mapping.currency != currency and mapping.fx_rate is None:
-        yield ("fx_rate",), (f"the table's amounts are in {mapping.currency}, the experiment's in {currency}; "
-                             f"give the {currency} that one {mapping.currency} is worth")
+        yield (
+            ("fx_rate",),
+            (
+                f"the table's amounts are in {mapping.currency}, the experiment's in {currency}; "
+                f"give the {currency} that one {mapping.currency} is worth"
+            ),
+        )
     if mapping.currency == currency and mapping.fx_rate is not None:
         yield ("fx_rate",), f"the table's amounts are in {currency} already; remove it"
     for name, column in mapping.columns.items():
@@ -185,7 +194,11 @@ def _refusal(name: str, *, history: bool) -> str:
     if name in NOT_MAPPED:
         return f"cannot be mapped: it {NOT_MAPPED[name]}; remove it"
     if SCHEMA[name].history != history:
-        return "is a history; move it to histories" if SCHEMA[name].history else "is no history; move it to columns"
+        return (
+            "is a history; move it to histories"
+            if SCHEMA[name].history
+            else "is no history; move it to columns"
+        )
     return ""
 
 
@@ -197,11 +210,20 @@ def _check_column(name: str, column: ColumnMap) -> Findings:
         yield at, "'value' stands alone; remove the other keys"
     if column.other is not None and column.values is None:
         yield (*at, "other"), "is for texts that 'values' does not list; add 'values'"
-    given = {("value",): column.value, ("other",): column.other,
-             **{("values", text): code for text, code in (column.values or {}).items()}}
-    for key, code in given.items():
+    if SCHEMA[name].categories:
+        for key in sorted({"scale", "offset", "valid", "clip"} & column.model_fields_set):
+            yield (*at, key), f"{name} is a category, not a number; remove it"
+    low, high = limits(SCHEMA[name])
+    if isinstance(column.value, float) and not low <= column.value <= high:
+        yield (*at, "value"), f"must be at least {low:g} and at most {high:g} (got {column.value:g})"
+    given: dict[KeyPath, Code | None] = {
+        ("value",): column.value,
+        ("other",): column.other,
+        **{("values", text): code for text, code in (column.values or {}).items()},
+    }
+    for place, code in given.items():
         if code is not None and (wrong := _wrong_code(SCHEMA[name], code)):
-            yield (*at, *key), wrong
+            yield (*at, *place), wrong
     for key in ("valid", "clip"):
         yield from _check_bounds((*at, key), getattr(column, key))
 
