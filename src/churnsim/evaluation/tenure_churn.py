@@ -42,34 +42,6 @@ def reweighted_rate(share: npt.ArrayLike, *, table_share: float, monthly_rate: f
     return np.asarray(left / (left + stayed), dtype=np.float64)
 
 
-def monthly_churn(base: Subscribers, *, months: int) -> pd.DataFrame:
-    """Return who was there and who decided to leave in each of the months 0 to `months` - 1.
-
-    Parameters
-    ----------
-    base
-        After `months` months of a run from month 0.
-
-    Returns
-    -------
-    DataFrame
-        ``month``, ``at_risk`` (joined and undecided at the month's start), ``decided``, ``monthly_rate``.
-    """
-    number = np.arange(months)
-    decision = base["decision_time"]
-    joined = np.cumsum(np.bincount(np.clip(base["join_month"], 0, months), minlength=months)[:months])
-    decided = np.bincount(decision[decision < months].astype(np.int64), minlength=months)
-    at_risk = joined - np.cumsum(decided) + decided
-    return pd.DataFrame(
-        {
-            "month": number,
-            "at_risk": at_risk,
-            "decided": decided,
-            "monthly_rate": decided / np.maximum(at_risk, 1),
-        }
-    )
-
-
 def tenure_churn(
     base: Subscribers, *, months: int, tenure_months: Float64, churn: Float64, monthly_rate: float
 ) -> pd.DataFrame:
