@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from churnsim.campaign.money import monthly_margin, offer_cost
 from churnsim.campaign.settings import PilotSettings
@@ -19,10 +20,13 @@ from churnsim.signals.observe import Observed, active_rows, features, observe
 from churnsim.signals.settings import SignalsSettings
 from churnsim.uplift.trial import CONTROL, Trial
 
+Float64 = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
 ASSIGNMENT = stream("campaign.pilot_arm")
 
 
-def may_contact(table: Observed, kind: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def may_contact(table: Observed, kind: str) -> Flags:
     """Return whom a channel of a kind ("live", "batch") may contact: contactable, with consent, (n,) bool."""
     consent = table["call_consent"] if kind == "live" else table["sms_consent"]
     return np.asarray((table["contactable"] == 1) & (consent == 1))
@@ -45,20 +49,20 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, engine: Engine, sig
     base = base.take(np.flatnonzero(may_contact(Observed(base, month), channel.kind)))
     table = observe(base, month=month, settings=signals, key=engine.key)
     arm_share = (1.0 - settings.control_share) / len(offers.names)
-    code = choice(engine.key, ASSIGNMENT, base.ids, [settings.control_share, *[arm_share] * len(offers.names)],
-                  month=month)
+    shares = [settings.control_share, *[arm_share] * len(offers.names)]
+    code = choice(engine.key, ASSIGNMENT, base.ids, shares, month=month)
     eligible = np.column_stack([offers.eligible(name, table) for name in offers.names])
     offered = np.flatnonzero((code > 0) & eligible[np.arange(len(code)), np.maximum(code - 1, 0)])
-    wave = run_wave(
-        Assignment(offered, code[offered], np.full(len(offered), settings.channel), np.zeros(len(offered))), base,
-        engine=engine, channels=channels, capacity=capacity, offers=offers, month=month,
-        release_days=signals.list_delay_days, deadline_days=30.0, unlimited=True)
+    assignment = Assignment(offered, code[offered], np.full(len(offered), settings.channel),
+                            np.zeros(len(offered)))
+    wave = run_wave(assignment, base, engine=engine, channels=channels, capacity=capacity, offers=offers,
+                    month=month, release_days=signals.list_delay_days, deadline_days=30.0, unlimited=True)
     treatment = nobody(len(base))
     treatment.contact_time[offered] = wave.treatment.contact_time
     treatment.accepted[offered] = wave.treatment.accepted
     margin_months, decided_late = _follow(base, treatment, engine, settings, rate_annual)
-    plan = planned_reach(channel, table["answer_habit" if channel.kind == "live" else "read_habit"].astype(np.float64),
-                         capacity=capacity, name=settings.channel)
+    habit = table["answer_habit" if channel.kind == "live" else "read_habit"].astype(np.float64)
+    plan = planned_reach(channel, habit, capacity=capacity, name=settings.channel)
     return Trial(
         offers=offers.names, X=features(table), assigned=np.array((CONTROL, *offers.names))[code],
         control_share=settings.control_share, eligible=eligible, reached=np.isfinite(treatment.contact_time),
@@ -66,11 +70,12 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, engine: Engine, sig
         stayed=base["departure_time"] > month + settings.outcome_months,
         left_early=base["departure_time"] <= month + signals.risk_horizon_months, margin_months=margin_months,
         margin_amount=monthly_margin(table, engine.settings.cost_to_serve),
-        offer_cost_amount=offer_cost(table, offers, rate_annual=rate_annual), contact_cost_amount=plan.cost_amount)
+        offer_cost_amount=offer_cost(table, offers, rate_annual=rate_annual),
+        contact_cost_amount=plan.cost_amount)
 
 
-def _follow(base: Subscribers, treatment: Treatment, engine: Engine, settings: PilotSettings, rate_annual: float
-            ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def _follow(base: Subscribers, treatment: Treatment, engine: Engine, settings: PilotSettings,
+            rate_annual: float) -> tuple[Float64, Flags]:
     """Let the outcome months pass; return discounted months active and who had decided before the contact."""
     months = np.zeros(len(base))
     decided = np.zeros(len(base), bool)

@@ -16,21 +16,24 @@ from churnsim.offers.table import OfferTable
 Float64 = npt.NDArray[np.float64]
 
 
-def acceptance_prob(offer: Offer, base: Subscribers, *, engine: Engine, month: int, channel_factor: float) -> Float64:
+def acceptance_prob(offer: Offer, base: Subscribers, *, engine: Engine, month: int, channel_factor: float
+                    ) -> Float64:
     """Return the probability that each subscriber, contacted in `month`, takes the offer, (n,).
 
-    Logistic in the offer's covariates as they stood at the end of the month before; `channel_factor` multiplies the
-    odds.
+    Logistic in the offer's covariates as they stood at the end of the month before; `channel_factor`
+    multiplies the odds.
     """
     around = engine.surroundings(base, max(month - 1, 0))
     log_odds = np.full(len(base), logit(offer.acceptance.base_prob))
     for name, coefficient in offer.acceptance.coefficients.items():
         log_odds += coefficient * np.asarray(COVARIATES[name].compute(base, around), dtype=np.float64)
-    odds = channel_factor * np.exp(log_odds)
+    # Far below the overflow of exp, and already certain.
+    odds = channel_factor * np.exp(np.minimum(log_odds, 600.0))
     return np.asarray(odds / (1.0 + odds), dtype=np.float64)
 
 
-def accepts(name: str, prob: Float64, ids: npt.NDArray[np.int64], *, key: Key, month: int) -> npt.NDArray[np.bool_]:
+def accepts(name: str, prob: Float64, ids: npt.NDArray[np.int64], *, key: Key, month: int
+            ) -> npt.NDArray[np.bool_]:
     """Return who takes an offer, (n,) bool: one keyed draw a subscriber, offer and month."""
     return uniform(key, stream(f"campaign.accept.{name}"), ids, month=month) < prob
 

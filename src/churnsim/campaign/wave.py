@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from churnsim.campaign.response import chosen_acceptance
 from churnsim.capacity.log import ContactLog
 from churnsim.capacity.orders import Orders
 from churnsim.capacity.settings import CapacitySettings
 from churnsim.capacity.work import Channels, work, work_unlimited
 from churnsim.core.clock import DAYS_PER_MONTH, HOURS_PER_MONTH, days_to_hours
 from churnsim.core.columns import Subscribers
-from churnsim.campaign.response import chosen_acceptance
 from churnsim.lifecycle.engine import Engine
 from churnsim.lifecycle.treatment import Treatment
 from churnsim.offers.table import OfferTable
@@ -79,8 +79,8 @@ class Wave:
     reached: npt.NDArray[np.bool_]
 
 
-def make_orders(assignment: Assignment, base: Subscribers, *, channels: Channels, offers: OfferTable, month: int,
-                release_days: float, deadline_days: float) -> Orders:
+def make_orders(assignment: Assignment, base: Subscribers, *, channels: Channels, offers: OfferTable,
+                month: int, release_days: float, deadline_days: float) -> Orders:
     """Return the work orders of an assignment; the order id is the rank of the subscriber's id."""
     ids = base.ids[assignment.row]
     start = float(month * HOURS_PER_MONTH)
@@ -104,23 +104,24 @@ def make_orders(assignment: Assignment, base: Subscribers, *, channels: Channels
 
 
 def run_wave(assignment: Assignment, base: Subscribers, *, engine: Engine, channels: Channels,
-             capacity: CapacitySettings, offers: OfferTable, month: int, release_days: float, deadline_days: float,
-             unlimited: bool) -> Wave:
+             capacity: CapacitySettings, offers: OfferTable, month: int, release_days: float,
+             deadline_days: float, unlimited: bool) -> Wave:
     """Work an assignment in the centre (or with unlimited staff) and let those reached respond.
 
-    `base` is the month's start state. Acceptance is a keyed draw; it has effect and cost only if the subscriber has
-    not decided to leave before the contact, which the worlds settle.
+    `base` is the month's start state. Acceptance is a keyed draw; it has effect and cost only if the
+    subscriber has not decided to leave before the contact, which the worlds settle.
     """
-    orders = make_orders(assignment, base, channels=channels, offers=offers, month=month, release_days=release_days,
-                         deadline_days=deadline_days)
+    orders = make_orders(assignment, base, channels=channels, offers=offers, month=month,
+                         release_days=release_days, deadline_days=deadline_days)
     centre = work_unlimited if unlimited else work
     log = centre(orders, channels=channels, capacity=capacity, key=engine.key, month=month)
     reached = log.outcomes.reached
     moment = (log.outcomes.contact_hours - month * HOURS_PER_MONTH) / HOURS_PER_MONTH
     contact_time = np.where(reached, np.clip(moment, 0.0, LAST_MOMENT), np.inf)
-    factor = np.array([channels[name].acceptance_factor for name in assignment.channel.tolist()], dtype=np.float64)
+    factors = [channels[name].acceptance_factor for name in assignment.channel.tolist()]
     made = np.where(reached, assignment.offer, 0)
-    accepted = chosen_acceptance(base.take(assignment.row), made, factor, offers=offers, engine=engine, month=month)
+    accepted = chosen_acceptance(base.take(assignment.row), made, np.array(factors, dtype=np.float64),
+                                 offers=offers, engine=engine, month=month)
     cents = np.zeros(len(assignment), np.int64)
     position = np.empty(len(assignment), np.int64)
     position[orders.order_id] = np.arange(len(assignment))

@@ -1,8 +1,8 @@
 """The ledger: every amount of every world, posted once in cents, and the identities that hold between them.
 
-net value = saved margin - offer cost - contact cost, where with D = policy world minus reference world, discounted:
-saved revenue = D revenue; saved margin = D (revenue - cost to serve); offer cost = D (retention discount + direct
-offer cost); contact cost = D contact cost.
+net value = saved margin - offer cost - contact cost, where with D = policy world minus reference world,
+discounted: saved revenue = D revenue; saved margin = D (revenue - cost to serve); offer cost = D (retention
+discount + direct offer cost); contact cost = D contact cost.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from churnsim.offers.table import OfferTable
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
-KINDS = ("revenue", "cost_to_serve", "retention_discount", "direct_offer_cost", "contact_cost", "terminal_margin")
+KINDS = ("revenue", "cost_to_serve", "retention_discount", "direct_offer_cost", "contact_cost",
+         "terminal_margin")
 ESTIMATES = ("realised", "expected")
 BASES = ("undiscounted", "discounted")
 WORLDS = ("reference", "policy")
@@ -44,8 +45,8 @@ class WorldLedger:
     monthly
         (months, kinds, estimates, 2) int64: sums over subscribers.
     still_active
-        (estimates, n): active (or probability of it) `CHURN_MONTHS` after the campaign month, or in the horizon's
-        last month if that is shorter.
+        (estimates, n): active (or probability of it) `CHURN_MONTHS` after the campaign month, or in the
+        horizon's last month if that is shorter.
     """
 
     cents: Int64
@@ -94,8 +95,9 @@ class Bookkeeper:
         undecided = (result.undecided.astype(np.float64), result.undecided_prob)
         direct = self.offers.direct_cost_per_line_amount[result.accepted] * result.base["lines"]
         posted = np.zeros((len(KINDS), len(ESTIMATES), len(BASES), result.high - result.low), np.int64)
-        for kind, amount, weights in ((REVENUE, result.revenue, active), (COST_TO_SERVE, result.cost_to_serve, active),
-                                      (DISCOUNT, result.discount, active), (DIRECT, direct, undecided)):
+        due = ((REVENUE, result.revenue, active), (COST_TO_SERVE, result.cost_to_serve, active),
+               (DISCOUNT, result.discount, active), (DIRECT, direct, undecided))
+        for kind, amount, weights in due:
             if kind in (DISCOUNT, DIRECT) and not amount.any():
                 continue
             for estimate, weight in enumerate(weights):
@@ -114,8 +116,9 @@ class Bookkeeper:
         with self._lock:
             world.monthly[age] += posted.sum(axis=-1)
 
-    def _post_terminal(self, posted: Int64, result: BlockMonth, active: tuple[Float64, Float64], age: int) -> None:
-        """Post the margin after the horizon: a perpetuity at the last margin and hazard, first due next month."""
+    def _post_terminal(self, posted: Int64, result: BlockMonth, active: tuple[Float64, Float64], age: int
+                       ) -> None:
+        """Post the margin after the horizon: a perpetuity at the last margin and hazard."""
         stay = np.exp(-result.hazard.astype(np.float64))
         step = discount_factor(1, rate_annual=self.settings.discount_rate_annual)
         months = stay / (1.0 - np.minimum(stay * step, 1.0 - 1e-6))
@@ -134,10 +137,10 @@ def ledger_frame(ids: Int64, reference: WorldLedger, policy: WorldLedger) -> pd.
     for name, world in zip(WORLDS, (reference, policy), strict=True):
         kind, estimate, row = np.nonzero(world.cents.any(axis=2))
         parts.append(pd.DataFrame({
-            "world": pd.Categorical.from_codes(np.full(len(row), WORLDS.index(name)), categories=list(WORLDS)),
+            "world": pd.Categorical.from_codes(np.full(len(row), WORLDS.index(name)), pd.Index(WORLDS)),
             "subscriber": ids[row],
-            "kind": pd.Categorical.from_codes(kind, categories=list(KINDS)),
-            "estimate": pd.Categorical.from_codes(estimate, categories=list(ESTIMATES)),
+            "kind": pd.Categorical.from_codes(kind, pd.Index(KINDS)),
+            "estimate": pd.Categorical.from_codes(estimate, pd.Index(ESTIMATES)),
             "undiscounted_cents": world.cents[kind, estimate, 0, row],
             "discounted_cents": world.cents[kind, estimate, 1, row],
         }))

@@ -17,8 +17,8 @@ class EvaluationSettings(Settings):
     discount_rate_annual: NonNegative
     """Annual discount rate; amounts are discounted to the start of the campaign month."""
     terminal_value: Literal["none", "residual"]
-    """"residual": margin after the horizon of those still active, on a line of its own that net value leaves out: a
-    perpetuity at each subscriber's last margin and hazard."""
+    """"residual": margin after the horizon of those still active, on a line of its own that net value leaves
+    out: a perpetuity at each subscriber's last margin and hazard."""
     inner_draws: Annotated[int, Field(strict=True, ge=1, le=1000)]
     """Futures over which the expected effect of an offer is averaged."""
     confidence: Annotated[float, Field(strict=True, gt=0.0, lt=1.0)]

@@ -1,7 +1,7 @@
 """The truth beside every estimate: the expected effect of each offer and channel on each subscriber.
 
-Averaged over inner draws of the future with the clocks of leaving integrated out, given the full state, latent
-columns included. Only this module and the oracle may look at it.
+Averaged over inner draws of the future with the clocks of leaving integrated out, given the full state,
+latent columns included. Only this module and the oracle may look at it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Responses:
     Attributes
     ----------
     value
-        (draws, 1 + offers, n): change against no contact of discounted margin less offer cost; row 0 is a contact
-        without acceptance, row k acceptance of offer code k.
+        (draws, 1 + offers, n): change against no contact of discounted margin less offer cost; row 0 is a
+        contact without acceptance, row k acceptance of offer code k.
     staying
-        (draws, 1 + offers, n): change of the probability to be active `CHURN_MONTHS` later (or in the last month
-        of a shorter horizon).
+        (draws, 1 + offers, n): change of the probability to be active `CHURN_MONTHS` later (or in the last
+        month of a shorter horizon).
     """
 
     value: Float64

@@ -22,6 +22,8 @@ DEFAULT_PRESET = "data_grounded"
 # Mappings whose entries have names: an entry set to null is taken out.
 NAMED = (("offers",), ("channels",), ("policies",), ("scenarios",), ("sweep",), ("lifecycle", "causes"),
          ("capacity", "teams"), ("uplift", "learners"))
+# What all scenarios of an experiment share.
+COMMON = ("schema", "preset", "name", "seed", "replicates", "currency", "scenarios", "sweep", "gate")
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,9 @@ def load_tree(tree: Tree, *, folder: Path, overrides: Iterable[str] = ()) -> Loa
     scenarios = {BASE_SCENARIO: experiment}
     for name, patch in _patches(experiment, full).items():
         if name in scenarios:
-            raise ConfigError(f"{full.origin(('scenarios', name))}: scenarios.{name}: this name is taken; choose another")
-        for key in ("name", "seed", "replicates", "currency", "scenarios", "sweep", "gate"):
+            raise ConfigError(f"{full.origin(('scenarios', name))}: scenarios.{name}: this name is taken; "
+                              "choose another")
+        for key in COMMON:
             if key in patch.data:
                 raise ConfigError(f"{patch.origin((key,))}: {key}: a scenario cannot change it; remove it")
         scenarios[name] = validate(Experiment, _without_nulls(merge(full, patch)), checks=[check_experiment])
@@ -108,15 +111,17 @@ def _edit(data: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     inner = data[head]
     if not isinstance(inner, dict):
         return data
-    new = _edit(inner, tuple(rest)) if rest else {key: value for key, value in inner.items() if value is not None}
-    return {**data, head: new}
+    if rest:
+        return {**data, head: _edit(inner, tuple(rest))}
+    return {**data, head: {key: value for key, value in inner.items() if value is not None}}
 
 
 def _patches(experiment: Experiment, tree: Tree) -> dict[str, Tree]:
     """Return the patch of every scenario and sweep combination."""
     patches = {}
     for name, data in experiment.scenarios.items():
-        origins = {path[2:]: origin for path, origin in tree.origins.items() if path[:2] == ("scenarios", name)}
+        at = ("scenarios", name)
+        origins = {path[2:]: origin for path, origin in tree.origins.items() if path[:2] == at}
         patches[name] = Tree(data, {(): Origin(f"scenario {name}"), **origins})
     if experiment.sweep:
         keys = list(experiment.sweep)

@@ -103,8 +103,8 @@ def _write_run(result: Result, folder: Path, command: Sequence[str]) -> None:
 def _commit() -> str | None:
     """Return the commit of the checkout the package runs from, if it does."""
     try:
-        found = subprocess.run(["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"], capture_output=True,
-                               text=True, check=False, timeout=10)
+        found = subprocess.run(["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+                               capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() or None
@@ -145,7 +145,8 @@ def _collect(loaded: Loaded, tasks: list[Task], store: Store, ran: int, reused: 
     facts: dict[str, dict[str, list[dict[str, Any]]]] = {}
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in RUN_FRAMES}
     frames |= {name: [] for names in STAGE_FRAMES.values() for name in names}
-    diagnostics, notes = [], {}
+    diagnostics: list[dict[str, Any]] = []
+    notes: dict[str, list[int]] = {}
     for task in tasks:
         cell = store.read(task.key)
         at = {"scenario": task.scenario, "replicate": task.replicate}
@@ -163,7 +164,7 @@ def _collect(loaded: Loaded, tasks: list[Task], store: Store, ran: int, reused: 
             diagnostics.append({**at, "risk_effect_spearman": risk_and_effect(store.read(plan_key), cell)})
         for name, frame in cell.frames.items():
             frames[name].append(_labelled(frame, at))
-    summary = summarise(loaded.experiment, facts, confidence=loaded.experiment.evaluation.confidence)
+    summary = summarise(loaded.scenarios, facts)
     tables = {name: _joined(parts) for name, parts in frames.items() if parts}
     tables["diagnostics"] = pd.DataFrame(diagnostics)
     tables["cells"] = _cells(facts)
@@ -175,7 +176,8 @@ def _collect(loaded: Loaded, tasks: list[Task], store: Store, ran: int, reused: 
 def _labelled(frame: pd.DataFrame, labels: Mapping[str, Any]) -> pd.DataFrame:
     out = frame.copy(deep=False)
     for position, (name, value) in enumerate(labels.items()):
-        out.insert(position, name, pd.Categorical([value] * len(frame)) if isinstance(value, str) else value)
+        column = pd.Categorical([value] * len(frame)) if isinstance(value, str) else [value] * len(frame)
+        out.insert(position, name, pd.Series(column, index=out.index))
     return out
 
 
@@ -210,7 +212,7 @@ def _variance(facts: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> pd.Dat
 
 
 def policy_table(summary: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the policies of a summary as a table, best net value first within each scenario."""
+    """Return the policies of a summary as a table, a row a scenario and policy in the order of the file."""
     rows = []
     for entry in summary["policies"]:
         row: dict[str, Any] = {"scenario": entry["scenario"], "policy": entry["name"]}

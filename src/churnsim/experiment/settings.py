@@ -27,14 +27,14 @@ class GateSettings(Settings):
     """What counts as a changed result."""
 
     margin_share: Annotated[float, Field(strict=True, gt=0.0, lt=1.0)]
-    """Largest difference of a metric that counts as equivalent, as a share of its largest absolute value among the
-    baseline's policies."""
+    """Largest difference of a metric that counts as equivalent, as a share of its largest absolute value
+    among the baseline's policies."""
 
 
 class Experiment(Settings):
     """An experiment: a world, a pilot, a campaign, and the policies compared in it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     schema_version: Literal[1] = Field(alias="schema")
     """Version of this schema."""
@@ -83,12 +83,22 @@ def check_experiment(experiment: Experiment) -> Iterator[tuple[Path, str]]:
     covariates = tuple(COVARIATES)
     yield from check_population(experiment.population)
     yield from check_lifecycle(experiment.lifecycle, covariates)
-    yield from check_offers(experiment.offers, causes=tuple(experiment.lifecycle.causes), covariates=covariates)
+    causes = tuple(experiment.lifecycle.causes)
+    yield from check_offers(experiment.offers, causes=causes, covariates=covariates)
     used = dict.fromkeys((*experiment.campaign.channels, experiment.pilot.channel,
                           *(p.channel for p in experiment.policies.values() if p.channel)))
     known = [name for name in used if name in experiment.channels]
     yield from check_capacity(experiment.channels, experiment.capacity, known)
     yield from _check_campaign(experiment)
+    for name, learner in experiment.uplift.learners.items():
+        if learner.kind == "t_logistic" and learner.outcome != "stayed":
+            yield (("uplift", "learners", name, "outcome"),
+                   f"t_logistic learns 0/1 outcomes only; use stayed (got {learner.outcome})")
+    if not experiment.policies:
+        yield ("policies",), "at least one policy is needed"
+    for key, values in experiment.sweep.items():
+        if not values:
+            yield ("sweep", key), "give at least one value"
     for name, policy in experiment.policies.items():
         yield from _check_policy(name, policy, experiment)
 
@@ -111,8 +121,9 @@ def _check_campaign(experiment: Experiment) -> Iterator[tuple[Path, str]]:
         yield ("pilot", "start_month"), "must be at least 1: features look at the month before"
     end = pilot.start_month + pilot.outcome_months
     if end > experiment.campaign_month:
-        yield (("pilot", "outcome_months"), f"the pilot's outcomes end with month {end}, after the campaign month "
-               f"{experiment.campaign_month} (lifecycle.history_months) starts; start earlier or lengthen the history")
+        yield (("pilot", "outcome_months"), f"the pilot's outcomes end with month {end}, after the campaign "
+               f"month {experiment.campaign_month} (lifecycle.history_months) starts; start earlier or "
+               "lengthen the history")
     if experiment.signals.risk_horizon_months > pilot.outcome_months:
         yield (("signals", "risk_horizon_months"),
                f"must be at most pilot.outcome_months ({pilot.outcome_months})")
@@ -124,8 +135,8 @@ def _check_campaign(experiment: Experiment) -> Iterator[tuple[Path, str]]:
     longest = max((max(o.discount_months, o.effect_months, o.contract_months_added)
                    for o in experiment.offers.values()), default=0)
     if experiment.evaluation.horizon_months < longest + 6:
-        yield (("evaluation", "horizon_months"), f"must be at least {longest + 6}: the longest effect or added contract "
-               f"lasts {longest} months, and its benefit needs 6 more to show")
+        yield (("evaluation", "horizon_months"), f"must be at least {longest + 6}: the longest effect or "
+               f"added contract lasts {longest} months, and its benefit needs 6 more to show")
     if not 0.0 < pilot.control_share < 1.0:
         yield ("pilot", "control_share"), "must lie strictly between 0 and 1"
 
@@ -147,11 +158,10 @@ def _check_policy(name: str, policy: PolicySettings, experiment: Experiment) -> 
 
 
 def policy_sections(experiment: Experiment, name: str) -> dict[str, Any]:
-    """Return what a policy's result depends on beyond its world: its own settings and, if budgeted, the budget."""
+    """Return what a policy's result depends on beyond its world: its settings; the budget if budgeted."""
     policy = experiment.policies[name]
     campaign = experiment.campaign.model_dump(mode="json")
     if policy.kind not in BUDGETED:
         campaign.pop("budget_amount")
     return {"policy": policy.model_dump(mode="json"), "campaign": campaign,
             "evaluation": experiment.evaluation.model_dump(mode="json")}
-

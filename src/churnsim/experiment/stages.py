@@ -1,4 +1,4 @@
-"""The stages of an experiment: history, plan, truth, and one cell a policy. Each reads cells and returns one."""
+"""The stages of an experiment: history, plan, truth, one cell a policy; each reads cells and returns one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,6 @@ def history(world: World) -> Cell:
     """Let the months before the campaign pass; keep those on the network when it starts."""
     e = world.experiment
     base = world.population()
-    at_start = {name: base[name].copy() for name in ("tenure_months", "join_month")}
     world.engine.run([(base, None)], start=0, months=e.campaign_month)
     rows = active_rows(base, month=e.campaign_month)
     decided = base["decision_time"]
@@ -62,9 +61,11 @@ def history(world: World) -> Cell:
     table = world.table()
     if table is not None:
         frames["imported"] = table.report
-        if table.churn is not None:
-            start = base.take(np.flatnonzero(at_start["join_month"] <= 0))
-            frames["tenure_churn"] = tenure_churn(start, months=e.campaign_month, table=table)
+        tenure = table.known.get("tenure_months")
+        if table.churn is not None and table.monthly_rate is not None and tenure is not None:
+            start = base.take(np.flatnonzero(base["join_month"] <= 0))
+            frames["tenure_churn"] = tenure_churn(start, months=e.campaign_month, tenure_months=tenure,
+                                                  churn=table.churn, monthly_rate=table.monthly_rate)
     kept = base.take(rows)
     return Cell({"subscribers": len(rows)}, {"ids": kept.ids, **kept.columns}, frames)
 
@@ -79,8 +80,8 @@ def plan(world: World, history_cell: Cell) -> Cell:
     """Run the pilot, learn from it, and predict for the subscribers of the campaign."""
     e = world.experiment
     rate = e.evaluation.discount_rate_annual
-    trial = run_pilot(world.pilot_population(), e.pilot, engine=world.engine, signals=e.signals, channels=e.channels,
-                      capacity=e.capacity, rate_annual=rate)
+    trial = run_pilot(world.pilot_population(), e.pilot, engine=world.engine, signals=e.signals,
+                      channels=e.channels, capacity=e.capacity, rate_annual=rate)
     models = Models(trial, e.uplift, churn_model=e.signals.churn_model,
                     risk_horizon_months=e.signals.risk_horizon_months, outcome_months=e.pilot.outcome_months,
                     horizon_months=e.evaluation.horizon_months, rate_annual=rate,
@@ -94,10 +95,12 @@ def plan(world: World, history_cell: Cell) -> Cell:
     factor = np.array([e.channels[arm.channel].acceptance_factor for arm in arms])
     factor /= e.channels[e.pilot.channel].acceptance_factor
     accept = _scale_odds(predicted.accept[:, column], factor)
-    # The effect runs through acceptance: another channel's is scaled by how often its offer is taken [assumption].
+    # The effect runs through acceptance: another channel's is scaled by how often its offer is taken
+    # [assumption].
     share = np.divide(accept, predicted.accept[:, column], out=np.zeros_like(accept), where=accept > 0)
+    cost = offer_cost(table, world.offers, rate_annual=rate)
     arrays = {"reach": reach, "contact_cost": contact_cost, "allowed": allowed, "accept": accept,
-              "offer_cost": offer_cost(table, world.offers, rate_annual=rate)[:, column], "risk": predicted.risk,
+              "offer_cost": cost[:, column], "risk": predicted.risk,
               "margin": monthly_margin(table, e.lifecycle.cost_to_serve)}
     for name, months in predicted.months.items():
         arrays[f"months.{name}"] = months[:, column] * share
@@ -106,7 +109,9 @@ def plan(world: World, history_cell: Cell) -> Cell:
 
 
 def _scale_odds(prob: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.asarray(factor * prob / (1.0 - prob + factor * prob))
+    scaled = factor * prob
+    # Certain acceptance through a channel that nobody accepts by has no odds; it counts as none.
+    return np.divide(scaled, 1.0 - prob + scaled, out=np.zeros_like(scaled), where=scaled > 0.0)
 
 
 def load_plan(world: World, cell: Cell, ids: Ids) -> Plan:
@@ -131,13 +136,14 @@ def truth(world: World, history_cell: Cell) -> Cell:
                         channel_factor=e.channels[arm.channel].acceptance_factor) for arm in world.arms()])
     found = responses(base, world.inner_engines(), e.evaluation, month=month,
                       contact_time=planned_contact_time(e.signals.list_delay_days))
-    effects = expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()], accept=accept, reach=reach,
-                               contact_cost=contact_cost)
+    effects = expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()], accept=accept,
+                               reach=reach, contact_cost=contact_cost)
     books = Bookkeeper(e.evaluation, world.offers, start=month, n=len(base), arms=1)
     world.engine.run([(base, None)], start=month, months=e.evaluation.horizon_months, observe=books.observe)
     reference = books.worlds[0]
-    arrays = {"net_value": effects.net_value, "net_value_se": effects.net_value_se, "staying": effects.staying,
-              "allowed": allowed, "monthly": reference.monthly, "still_active": reference.still_active.sum(axis=1)}
+    arrays = {"net_value": effects.net_value, "net_value_se": effects.net_value_se,
+              "staying": effects.staying, "allowed": allowed, "monthly": reference.monthly,
+              "still_active": reference.still_active.sum(axis=1)}
     rows = [_arm_truth(arm.name, effects, allowed, k) for k, arm in enumerate(world.arms())]
     return Cell({"subscribers": len(base)}, arrays, {"arms": pd.DataFrame(rows)})
 
@@ -146,7 +152,8 @@ def _arm_truth(name: str, effects: TrueEffects, allowed: npt.NDArray[np.bool_], 
     rows = allowed[:, k]
     value, staying = effects.net_value[rows, k], effects.staying[rows, k]
     empty = not rows.any()
-    return {"arm": name, "subscribers": int(rows.sum()), "mean_net_value": 0.0 if empty else float(value.mean()),
+    return {"arm": name, "subscribers": int(rows.sum()),
+            "mean_net_value": 0.0 if empty else float(value.mean()),
             "share_worth_it": 0.0 if empty else float((value > 0).mean()),
             "mean_effect_on_staying": 0.0 if empty else float(staying.mean()),
             "share_harmed": 0.0 if empty else float((staying < 0).mean()),
@@ -174,7 +181,8 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     treated = touched.copy()
     world.engine.run([(touched, None), (treated, wave.treatment)], start=e.campaign_month,
                      months=e.evaluation.horizon_months, observe=books.observe)
-    in_time = wave.reached & (treated["decision_time"] > e.campaign_month + np.minimum(wave.treatment.contact_time, 1))
+    contact = e.campaign_month + np.minimum(wave.treatment.contact_time, 1.0)
+    in_time = wave.reached & (treated["decision_time"] > contact)
     facts = _facts(choice, effects, books, wave, in_time, truth_cell)
     attempts = wave.log.attempts.to_pandas()
     frames = {"ledger": ledger_frame(touched.ids, *books.worlds), "contacts": attempts,
@@ -182,8 +190,8 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     return Cell(facts, {}, frames)
 
 
-def _facts(choice: Choice, effects: TrueEffects, books: Bookkeeper, wave: Wave, in_time: npt.NDArray[np.bool_],
-           truth_cell: Cell) -> dict[str, Any]:
+def _facts(choice: Choice, effects: TrueEffects, books: Bookkeeper, wave: Wave,
+           in_time: npt.NDArray[np.bool_], truth_cell: Cell) -> dict[str, Any]:
     """Return the metrics of a policy in one replicate; amounts in the currency, exact to the cent."""
     reference, policy_world = books.worlds
     expected = compare_worlds(reference, policy_world, estimate=EXPECTED)
@@ -197,17 +205,20 @@ def _facts(choice: Choice, effects: TrueEffects, books: Bookkeeper, wave: Wave, 
         return int(cents.sum()) / CENTS
 
     metrics = {
-        "targeted": int((choice.arm >= 0).sum()), "reached": int(wave.reached.sum()), "reached_in_time": int(in_time.sum()),
+        "targeted": int((choice.arm >= 0).sum()), "reached": int(wave.reached.sum()),
+        "reached_in_time": int(in_time.sum()),
         "accepted": int((in_time & (wave.treatment.accepted > 0)).sum()),
         "saved_revenue": amount(expected.saved_revenue), "saved_margin": amount(expected.saved_margin),
         "offer_cost": amount(expected.offer_cost),
         "offer_cost_to_stayers": amount(books.offer_cost_to_stayers[1]),
         "contact_cost": amount(expected.contact_cost), "net_value": amount(expected.net_value),
-        "net_value_realised": amount(realised.net_value), "direct_effect": amount(expected.net_value[attempted]),
+        "net_value_realised": amount(realised.net_value),
+        "direct_effect": amount(expected.net_value[attempted]),
         "spillover": amount(expected.net_value[~attempted]),
         "terminal_value": amount(expected.terminal_value),
         "churn_rate": 1.0 - float(active) / truth_cell.facts["subscribers"],
-        "planned_spend": choice.planned_spend, "plan_value": effects.of_list(choice.arm), "plan_gap": choice.gap,
+        "planned_spend": choice.planned_spend, "plan_value": effects.of_list(choice.arm),
+        "plan_gap": choice.gap,
     }
     squares = {f"squared_{name}": float((money.net_value.astype(np.float64) ** 2).sum() / CENTS**2)
                for name, money in zip(ESTIMATES, (realised, expected), strict=True)}
@@ -233,7 +244,8 @@ def _lists(knows: Plan, choice: Choice, effects: TrueEffects) -> pd.DataFrame:
     rows = np.flatnonzero(choice.arm >= 0)
     arm = choice.arm[rows]
     names = [a.name for a in knows.arms]
-    return pd.DataFrame({"subscriber": knows.ids[rows], "arm": pd.Categorical.from_codes(arm, categories=names),
+    return pd.DataFrame({"subscriber": knows.ids[rows],
+                         "arm": pd.Categorical.from_codes(arm, pd.Index(names)),
                          "risk": knows.risk[rows], "priority": choice.priority[rows],
                          "planned_cost_amount": knows.planned_cost[rows, arm],
                          "true_effect_amount": effects.net_value[rows, arm],
@@ -241,7 +253,7 @@ def _lists(knows: Plan, choice: Choice, effects: TrueEffects) -> pd.DataFrame:
 
 
 def risk_and_effect(plan_cell: Cell, truth_cell: Cell) -> float:
-    """Return Spearman's correlation of predicted risk and the best true effect on staying among allowed arms."""
+    """Return Spearman's correlation of predicted risk and the best true effect on staying of allowed arms."""
     best = np.where(truth_cell.arrays["allowed"], truth_cell.arrays["staying"], -np.inf).max(axis=1)
     rows = np.isfinite(best)
     if rows.sum() < 3:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +46,9 @@ class Store:
                 loaded = {name: arrays[name] for name in arrays.files}
             frames = {path.stem: pd.read_parquet(path) for path in sorted(at.glob("*.parquet"))}
             return Cell(json.loads((at / "facts.json").read_text(encoding="utf-8")), loaded, frames)
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{at}: cannot read this cell ({error}); delete the folder and run again") from error
+        except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+            raise ResultsError(f"{at}: cannot read this cell ({error}); delete the folder and run "
+                               "again") from error
 
     def write(self, key: str, cell: Cell) -> None:
         """Write a cell; it appears whole or not at all."""
@@ -56,13 +59,16 @@ class Store:
             for name, frame in cell.frames.items():
                 frame.to_parquet(aside / f"{name}.parquet", index=False)
             (aside / "facts.json").write_text(json.dumps(cell.facts), encoding="utf-8")
-            if self.has(key):
-                shutil.rmtree(aside)
-            else:
+            try:
                 aside.rename(self.folder / key)
+            except OSError:
+                # Another run on the same folder may have finished the cell first: theirs is as good.
+                if not self.has(key):
+                    raise
+                shutil.rmtree(aside)
 
 
-class writing:  # noqa: N801 - reads as a statement
+class writing:
     """Turn a failed write into a ResultsError that names the place, and clear away what was written aside."""
 
     def __init__(self, aside: Path) -> None:
@@ -76,5 +82,6 @@ class writing:  # noqa: N801 - reads as a statement
             return
         shutil.rmtree(self.aside, ignore_errors=True)
         if isinstance(error, OSError):
-            raise ResultsError(f"{self.aside.parent}: cannot write results ({error.strerror or error}); free space or "
-                               "choose another folder with --out, then run again: finished cells are kept") from error
+            raise ResultsError(f"{self.aside.parent}: cannot write results ({error.strerror or error}); "
+                               "free space or choose another folder with --out, then run again: finished "
+                               "cells are kept") from error

@@ -1,4 +1,4 @@
-"""From policy cells to the summary: means over replicates with intervals, comparisons, the recommended policy."""
+"""From policy cells to the summary: means with intervals, comparisons, the recommended policy."""
 
 from __future__ import annotations
 
@@ -11,27 +11,32 @@ from churnsim.config.digest import digest
 from churnsim.evaluation.intervals import Interval, mean_interval, paired_difference
 from churnsim.experiment.settings import Experiment
 
-METRICS = ("net_value", "saved_revenue", "saved_margin", "offer_cost", "offer_cost_to_stayers", "contact_cost",
-           "churn_rate", "targeted", "reached", "reached_in_time", "accepted", "plan_value", "plan_gap",
-           "planned_spend", "net_value_realised", "direct_effect", "spillover", "terminal_value")
+METRICS = ("net_value", "saved_revenue", "saved_margin", "offer_cost", "offer_cost_to_stayers",
+           "contact_cost", "churn_rate", "targeted", "reached", "reached_in_time", "accepted", "plan_value",
+           "plan_gap", "planned_spend", "net_value_realised", "direct_effect", "spillover", "terminal_value")
 REFERENCE_POLICIES = ("none", "churn_risk", "risk_value")
 ORACLE = "oracle"
 
 Facts = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def summarise(experiment: Experiment, facts: Mapping[str, Facts], *, confidence: float) -> dict[str, Any]:
+def summarise(scenarios: Mapping[str, Experiment], facts: Mapping[str, Facts]) -> dict[str, Any]:
     """Return the summary of a run as plain data, without time, path, machine or version.
 
     Parameters
     ----------
+    scenarios
+        The experiment by scenario, the file itself first: a scenario may add policies of its own.
     facts
         Scenario -> policy -> the facts of each replicate's policy cell.
     """
+    experiment = next(iter(scenarios.values()))
     policies, comparisons, recommended = [], [], {}
     for scenario, by_policy in facts.items():
+        kinds = {name: policy.kind for name, policy in scenarios[scenario].policies.items()}
+        confidence = scenarios[scenario].evaluation.confidence
         values = {name: metrics_of(cells) for name, cells in by_policy.items()}
-        oracle = next((name for name in values if experiment.policies[name].kind == ORACLE), None)
+        oracle = next((name for name in values if kinds[name] == ORACLE), None)
         for name, metrics in values.items():
             entry: dict[str, Any] = {"name": name, "scenario": scenario}
             entry.update({metric: _interval(series, confidence) for metric, series in metrics.items()})
@@ -41,7 +46,7 @@ def summarise(experiment: Experiment, facts: Mapping[str, Facts], *, confidence:
             policies.append(entry)
         comparisons += _comparisons(scenario, values, confidence)
         fair = {name: np.mean(metrics["net_value"]) for name, metrics in values.items()
-                if experiment.policies[name].kind != ORACLE}
+                if kinds[name] != ORACLE}
         recommended[scenario] = max(fair, key=lambda name: float(fair[name])) if fair else None
     plain = experiment.plain()
     return {"schema": experiment.schema_version, "experiment": experiment.name, "config_hash": digest(plain),
@@ -61,7 +66,8 @@ def _comparisons(scenario: str, values: Mapping[str, Mapping[str, list[float]]],
     for name, metrics in values.items():
         for against in REFERENCE_POLICIES:
             if against in values and against != name and name not in REFERENCE_POLICIES:
-                found = paired_difference(metrics["net_value"], values[against]["net_value"], confidence=confidence)
+                found = paired_difference(metrics["net_value"], values[against]["net_value"],
+                                          confidence=confidence)
                 rows.append({"scenario": scenario, "policy": name, "against": against, **_limits(found)})
     return rows
 

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from churnsim.config.digest import digest
 from churnsim.core.compiled import source_digest
@@ -73,7 +73,8 @@ def _surroundings() -> str:
 
 def make_tasks(loaded: Loaded) -> list[list[Task]]:
     """Return the tasks of each scenario; equal cells of several scenarios have equal keys."""
-    return [list(_scenario_tasks(name, experiment, loaded.folder)) for name, experiment in loaded.scenarios.items()]
+    return [list(_scenario_tasks(name, experiment, loaded.folder))
+            for name, experiment in loaded.scenarios.items()]
 
 
 def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task]:
@@ -84,7 +85,8 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
     evaluation, channels = plain["evaluation"], plain["campaign"]["channels"]
 
     def key(stage: str, replicate: int, needs: tuple[str, ...], reads: Mapping[str, Any]) -> str:
-        return digest({"stage": stage, "replicate": replicate, "needs": needs, "reads": reads, "code": _surroundings()})
+        return digest({"stage": stage, "replicate": replicate, "needs": needs, "reads": reads,
+                       "code": _surroundings()})
 
     for replicate in range(e.replicates):
         first = key("history", replicate, (), {"world": world, "inputs": inputs})
@@ -97,8 +99,8 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
         yield Task(judge, "truth", scenario, replicate, None, (first,), e, folder)
         for name in e.policies:
             needs = (first, knows, judge)
-            yield Task(key("policy", replicate, needs, policy_sections(e, name)), "policy", scenario, replicate, name,
-                       needs, e, folder)
+            own = key("policy", replicate, needs, policy_sections(e, name))
+            yield Task(own, "policy", scenario, replicate, name, needs, e, folder)
 
 
 def _input_digests(e: Experiment, folder: Path) -> dict[str, str]:
@@ -113,8 +115,8 @@ def _input_digests(e: Experiment, folder: Path) -> dict[str, str]:
         try:
             found[field] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
-            raise ConfigError(f"population.table.{field}: cannot read {path} ({error.strerror}); correct the path, "
-                              "which is relative to the experiment file") from error
+            raise ConfigError(f"population.table.{field}: cannot read {path} ({error.strerror}); correct the "
+                              "path, which is relative to the experiment file") from error
     return found
 
 
@@ -160,14 +162,14 @@ def run_tasks(tasks: list[Task], store: Store, *, jobs: int, report: Report) -> 
 
 
 def _run_parallel(open_tasks: dict[str, Task], store: Store, jobs: int, report: Report) -> None:
-    # BLAS and OpenMP read this when they are loaded: two busy libraries on two cores stand in each other's way.
+    # BLAS and OpenMP read this when they are loaded: busy libraries on few cores stand in each other's way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     pool = ProcessPoolExecutor(min(jobs, len(open_tasks)), mp_context=multiprocessing.get_context("spawn"))
     try:
         _drain(open_tasks, store, pool, report)
     except BrokenProcessPool as error:
-        raise ResultsError("a worker process died (killed, or out of memory); finished cells are kept: run again, "
-                           "with fewer --jobs if memory is short") from error
+        raise ResultsError("a worker process died (killed, or out of memory); finished cells are kept: run "
+                           "again, with fewer --jobs if memory is short") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

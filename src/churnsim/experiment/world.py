@@ -48,7 +48,7 @@ class World:
         return self.engine.offers
 
     def inner_engines(self) -> list[Engine]:
-        """Return one engine for each inner draw: other futures of the same market, keyed apart from the world."""
+        """Return an engine an inner draw: other futures of the same market, keyed apart from the world."""
         e = self.experiment
         engines = []
         for draw in range(e.evaluation.inner_draws):
@@ -63,11 +63,12 @@ class World:
         table = self.experiment.population.table
         if table is None:
             return None
-        return read_table(self.folder / table.path, self.folder / table.mapping, currency=self.experiment.currency,
-                          size=self.experiment.population.size, key=self.key)
+        return read_table(self.folder / table.path, self.folder / table.mapping,
+                          currency=self.experiment.currency, size=self.experiment.population.size,
+                          key=self.key)
 
     def population(self) -> Subscribers:
-        """Return the subscribers campaigns are judged on at month 0, and those who will join until the campaign."""
+        """Return the subscribers campaigns are judged on at month 0, and who will join until the campaign."""
         e = self.experiment
         traits = e.population.traits
         table = self.table()
@@ -79,8 +80,8 @@ class World:
         parts = [generate(ids, traits, key=self.key, known=known)]
         arrivals = round(e.market.arrivals_share_monthly * len(ids))
         if arrivals:
-            parts += [generate(entrant_ids(arrivals, cohort_month=month), traits, key=self.key, join_month=month)
-                      for month in range(1, e.campaign_month)]
+            parts += [generate(entrant_ids(arrivals, cohort_month=month), traits, key=self.key,
+                               join_month=month) for month in range(1, e.campaign_month)]
         return Subscribers.concat(parts)
 
     def pilot_population(self) -> Subscribers:
@@ -114,8 +115,8 @@ class World:
 def make_world(experiment: Experiment, *, replicate: int, folder: Path) -> World:
     """Build the world of a replicate."""
     key = make_key(seed=experiment.seed, replicate=replicate)
-    market = make_market(experiment.market, regions=experiment.population.traits.regions, months=_months(experiment),
-                         key=key)
+    market = make_market(experiment.market, regions=experiment.population.traits.regions,
+                         months=_months(experiment), key=key)
     offers = offer_table(experiment.offers, causes=tuple(experiment.lifecycle.causes))
     return World(experiment, replicate, folder, key, Engine(experiment.lifecycle, market, offers, key=key))
 

@@ -20,7 +20,7 @@ class TrueEffects:
     Attributes
     ----------
     net_value, net_value_se
-        Discounted margin less offer and contact cost, and its standard error over inner draws (0 for one draw).
+        Discounted margin less offer and contact cost, and its standard error over inner draws (0 for one).
     staying
         Change of the probability to stay.
     """

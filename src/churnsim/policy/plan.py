@@ -73,7 +73,7 @@ class Plan:
         return self.contact_cost + self.reach * self.accept * self.offer_cost
 
     def planned_value(self, learner: str) -> Float64:
-        """Learned net value of giving each arm, (n, A): reach x (margin kept - accepted offers) - contacts."""
+        """Learned net value of each arm, (n, A): reach x (margin kept - accepted offers) - contacts."""
         kept = self.margin[:, None] * self.months[learner]
         return self.reach * (kept - self.accept * self.offer_cost) - self.contact_cost
 

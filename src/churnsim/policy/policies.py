@@ -101,7 +101,7 @@ def _ranked(plan: Plan, ranking: str, score: Float64, budget: float) -> Choice:
     best = plan.best[ranking]
     column = plan.arm(best.offer, plan.pilot_channel)
     may = np.flatnonzero(plan.allowed[:, column])
-    order = may[np.argsort(-score[may], kind="stable")][: round(best.depth_share * len(may))]
+    order = may[np.argsort(-score[may], kind="stable")][: max(1, round(best.depth_share * len(may)))]
     cost = plan.planned_cost[:, column]
     taken = fill_by_rank(order, cost, budget)
     depth = f"{plan.arms[column].name}, best {best.depth_share:.0%} on the pilot"

@@ -6,7 +6,8 @@ from typing import Literal
 
 from churnsim.config.base import Settings
 
-Kind = Literal["none", "everyone", "everyone_capacity", "random", "churn_risk", "risk_value", "uplift_value", "oracle"]
+Kind = Literal["none", "everyone", "everyone_capacity", "random", "churn_risk", "risk_value", "uplift_value",
+               "oracle"]
 
 
 class PolicySettings(Settings):
@@ -14,9 +15,9 @@ class PolicySettings(Settings):
 
     kind: Kind
     """none: an empty list. everyone: one offer to all who may be contacted, with as much staff as it takes.
-    everyone_capacity: the same list in the real centre. random, churn_risk, risk_value: a ranking, with the offer,
-    channel and depth that were best on the pilot. uplift_value: learned effect on margin less costs, over all offers
-    and channels. oracle: the true expected effect under the same budget and reach."""
+    everyone_capacity: the same list in the real centre. random, churn_risk, risk_value: a ranking, with the
+    offer, channel and depth that were best on the pilot. uplift_value: learned effect on margin less costs,
+    over all offers and channels. oracle: the true expected effect under the same budget and reach."""
     offer: str | None = None
     """Offer of everyone and everyone_capacity."""
     channel: str | None = None

@@ -55,8 +55,8 @@ def _model(kind: str, seed: int) -> Any:
     if kind == "lightgbm":
         from lightgbm import LGBMClassifier
 
-        return LGBMClassifier(n_estimators=150, learning_rate=0.05, num_leaves=8, min_child_samples=200, n_jobs=1,
-                              random_state=seed, deterministic=True, verbose=-1)
+        return LGBMClassifier(n_estimators=150, learning_rate=0.05, num_leaves=8, min_child_samples=200,
+                              n_jobs=1, random_state=seed, deterministic=True, verbose=-1)
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -17,7 +17,7 @@ USAGE_NOISE = stream("signals.usage_noise")
 
 
 class Observed(Subscribers):
-    """A base without its latent columns: the only thing that features, learners, rules and policies are given.
+    """A base without its latent columns: all that features, learners, rules and policies are given.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Observed(Subscribers):
 
 
 def observe(base: Subscribers, *, month: int, settings: SignalsSettings, key: Key) -> Observed:
-    """Return the operator's table of `base` at the start of `month`: a copy, usage with the systems' error."""
+    """Return the operator's table at the start of `month`: a copy, usage with the systems' error."""
     table = Observed(base.copy(), month)
     for ago in range(1, 7):
         error = settings.usage_noise_log_sd * normal(key, USAGE_NOISE, table.ids, month=month, index=ago)
@@ -51,8 +51,8 @@ def features(table: Observed) -> pd.DataFrame:
     """Return the features of learners and churn models, one row a subscriber, float64, indexed by id."""
 
     def past(name: str, ago: int) -> npt.NDArray[np.float64]:
-        values: npt.NDArray[np.float64] = table.lag(name, month=table.month, months_ago=ago).astype(np.float64)
-        return np.maximum(values, 0.01)
+        values = table.lag(name, month=table.month, months_ago=ago).astype(np.float64)
+        return np.asarray(np.maximum(values, 0.01))
 
     def recent(name: str, first: int) -> npt.NDArray[np.float64]:
         return (past(name, first) + past(name, first + 1) + past(name, first + 2)) / 3.0

@@ -1,4 +1,4 @@
-"""Everything an operator learns from a pilot: churn risk, acceptance, effects per offer, the best simple campaign."""
+"""What an operator learns from a pilot: churn risk, acceptance, effects per offer, the best campaign."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Models:
     Attributes
     ----------
     report
-        One row an offer, outcome and learner: subscribers and events per arm, average effect of assignment with its
+        One row an offer and learner: subscribers and events per arm, average effect of assignment with its
         standard error, minimum detectable effect, calibration of the learner.
     best
         Ranking -> the offer and depth that did best on the pilot.
@@ -104,22 +104,24 @@ class Models:
         seed = integer_seed(key)
         control = trial.assigned == CONTROL
         if not control.any():
-            raise DataError("pilot: nobody was assigned to control; enlarge pilot.size or pilot.control_share")
+            raise DataError("pilot: nobody was assigned to control; enlarge pilot.size or "
+                            "pilot.control_share")
         self.churn = ChurnModel(churn_model, horizon_months=risk_horizon_months, seed=seed)
         self.churn.fit(trial.X[control], trial.left_early[control])
-        self.base_rate = float(monthly_rate(self.churn.predict(trial.X), horizon_months=risk_horizon_months).mean())
+        risk = self.churn.predict(trial.X)
+        self.base_rate = float(monthly_rate(risk, horizon_months=risk_horizon_months).mean())
         self._accept = {name: _AcceptModel(trial, name) for name in trial.offers}
-        later = self.months_after(self.churn.predict(trial.X))
-        outcomes = {"stayed": trial.stayed.astype(np.float64), "margin_months": trial.margin_months
-                    + trial.stayed * later}
+        outcomes = {"stayed": trial.stayed.astype(np.float64),
+                    "margin_months": trial.margin_months + trial.stayed * self.months_after(risk)}
         self._effects: dict[str, dict[str, tuple[object, Calibration]]] = {}
         rows: list[dict[str, object]] = []
         for name, learner in settings.learners.items():
+            outcome = outcomes[learner.outcome]
             self._effects[name] = {}
             for offer in trial.offers:
-                fitted, calibration = _learn(trial, offer, learner, outcomes[learner.outcome], settings.folds, seed)
+                fitted, calibration = _learn(trial, offer, learner, outcome, settings.folds, seed)
                 self._effects[name][offer] = fitted, calibration
-                rows.append(_report_row(trial, offer, name, learner, outcomes[learner.outcome], calibration))
+                rows.append(_report_row(trial, offer, name, learner, outcome, calibration))
         self.report = pd.DataFrame(rows)
         scores = {offer: _pilot_scores(trial, offer, outcomes["margin_months"], settings.folds, seed)
                   for offer in trial.offers}
@@ -128,8 +130,8 @@ class Models:
     def months_after(self, risk: Float64) -> Float64:
         """Return the discounted months expected after the pilot's outcome months for those who stayed, (n,).
 
-        At a constant monthly rate half way between the subscriber's own predicted rate and the mean: part of a high
-        risk is a passing state [assumption].
+        At a constant monthly rate half way between the subscriber's own predicted rate and the mean: part of
+        a high risk is a passing state [assumption].
         """
         own = monthly_rate(risk, horizon_months=self.churn.horizon_months)
         stay = 1.0 - (own + self.base_rate) / 2.0
@@ -146,15 +148,16 @@ class Models:
         X
             (n, features).
         planned_reach
-            (n,) chance of contact through the pilot's channel with the pilot's staff: effects of assignment are
-            divided by it, valid because an unanswered attempt has no effect of its own.
+            (n,) chance of contact through the pilot's channel with the pilot's staff: effects of assignment
+            are divided by it, valid because an unanswered attempt has no effect of its own.
         """
         risk = self.churn.predict(X)
         reach = np.maximum(planned_reach, self.settings.min_reach_prob)
-        half = sum(discount_factor(month, rate_annual=self._rate) for month in range(self._outcome_months)) / 2.0
+        seen = range(self._outcome_months)
+        half = sum(discount_factor(month, rate_annual=self._rate) for month in seen) / 2.0
         months = {}
         for name, learner in self.settings.learners.items():
-            per_contact = np.column_stack([self._effect(name, offer, X) for offer in self.offers]) / reach[:, None]
+            per_contact = np.column_stack([self._effect(name, offer, X) / reach for offer in self.offers])
             if learner.outcome == "stayed":
                 per_contact = per_contact * (half + self.months_after(risk))[:, None]
             months[name] = per_contact
@@ -166,7 +169,8 @@ class Models:
         raw = fitted.predict(X).to_numpy()  # type: ignore[attr-defined]
         return shrink(raw, calibration)[:, 0] if self.settings.shrink else np.asarray(raw[:, 0])
 
-    def _best_campaign(self, trial: Trial, ranking: str, scores: Mapping[str, Float64], key: Key) -> BestCampaign:
+    def _best_campaign(self, trial: Trial, ranking: str, scores: Mapping[str, Float64], key: Key
+                       ) -> BestCampaign:
         """Try every offer and depth on the pilot: value kept less planned cost, a subscriber of the pilot."""
         risk = self.churn.predict(trial.X)
         ids = trial.X.index.to_numpy(dtype=np.int64)
@@ -187,7 +191,7 @@ class Models:
 
 
 class _AcceptModel:
-    """Chance to accept an offer given a contact, from those reached in the pilot; the plain rate if they are few."""
+    """Chance to accept an offer given a contact, from those reached in the pilot; a rate if they are few."""
 
     def __init__(self, trial: Trial, offer: str) -> None:
         reached = np.flatnonzero((trial.assigned == offer) & trial.reached)
@@ -211,12 +215,12 @@ def _learn(trial: Trial, offer: str, learner: Learner, outcome: Float64, folds: 
     X, y, treatment = trial.X.iloc[rows], outcome[rows], trial.assigned[rows]
     smallest = min(int((treatment == arm).sum()) for arm in arms)
     if smallest < MIN_ROWS:
-        raise DataError(f"pilot: {smallest} subscribers in the smaller arm for offer {offer!r}, at least {MIN_ROWS} "
-                        "are needed to learn its effects; enlarge pilot.size")
+        raise DataError(f"pilot: {smallest} subscribers in the smaller arm for offer {offer!r}, at least "
+                        f"{MIN_ROWS} are needed to learn its effects; enlarge pilot.size")
     train = partial(fit, learner.kind)
     fitted = train(X, y, treatment=treatment, arms=arms, propensity=propensity, seed=seed)
-    effects = cross_fit_effects(train, X, y, treatment=treatment, arms=arms, propensity=propensity, folds=folds,
-                                seed=seed)
+    effects = cross_fit_effects(train, X, y, treatment=treatment, arms=arms, propensity=propensity,
+                                folds=folds, seed=seed)
     return fitted, calibrate(effects, _pilot_scores(trial, offer, outcome, folds, seed)[:, None])
 
 
@@ -238,7 +242,8 @@ def _report_row(trial: Trial, offer: str, name: str, learner: Learner, outcome: 
     return {
         "learner": name, "kind": learner.kind, "outcome": learner.outcome, "offer": offer,
         "n_offer": n_arm, "n_control": n_control,
-        "left_offer": int((~trial.stayed[rows][treated]).sum()), "left_control": int((~trial.stayed[rows][~treated]).sum()),
+        "left_offer": int((~trial.stayed[rows][treated]).sum()),
+        "left_control": int((~trial.stayed[rows][~treated]).sum()),
         "reached_share": float(trial.reached[rows][treated].mean()),
         "effect_of_assignment": float(found.ate[0]), "effect_se": float(found.ate_se[0]),
         "minimum_detectable_effect": mde,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from churnsim.config.base import Prob, Settings
+from churnsim.config.base import Settings
 
 
 class Learner(Settings):
@@ -15,8 +15,8 @@ class Learner(Settings):
     kind: Literal["t_logistic", "t_ridge", "x_lightgbm", "dr_ridge"]
     """Meta-learner and base model, through causalml."""
     outcome: Literal["stayed", "margin_months"]
-    """"stayed": active when the pilot's outcome months end (only this one for t_logistic). "margin_months": months
-    of margin kept, those expected after the pilot included; it multiplies the subscriber's monthly margin."""
+    """"stayed": active when the pilot's outcome months end (only this one for t_logistic). "margin_months":
+    months of margin kept, those expected after the pilot included; it multiplies the monthly margin."""
 
 
 class UpliftSettings(Settings):
@@ -27,6 +27,6 @@ class UpliftSettings(Settings):
     folds: Annotated[int, Field(strict=True, ge=2, le=20)]
     """Folds of the cross-fitting that calibrates scores."""
     shrink: bool
-    """True: effects are calibrated on held-out folds and shrunk for their uncertainty. False: used as learned."""
-    min_reach_prob: Prob
+    """True: effects are calibrated on held-out folds and shrunk for their uncertainty. False: as learned."""
+    min_reach_prob: Annotated[float, Field(strict=True, gt=0.0, le=1.0)]
     """Effects of being assigned are divided by the predicted chance of contact, at least this."""

@@ -29,8 +29,8 @@ class Trial:
     control_share
         Probability of control; the offers share the rest equally.
     eligible
-        (n, K): who could be given each offer. Who was assigned an offer without being eligible got no contact and
-        tells nothing about it.
+        (n, K): who could be given each offer. Who was assigned an offer without being eligible got no contact
+        and tells nothing about it.
     reached, accepted
         (n,): contacted; took the offer.
     planned_reach
