@@ -78,9 +78,7 @@ def generate(ids: Ids, traits: Traits, *, key: Key, known: Mapping[str, Array] |
     draw.column("sms_consent", lambda s: uniform(key, s, ids) < traits.sms_consent_share)
     for habit in ("answer_habit", "read_habit"):
         draw.column(habit, lambda s: _lognormal(normal(key, s, ids), traits.habit_log_sd))
-    draw.column("price_sensitivity", lambda s: normal(key, s, ids))
-    draw.column("plan_price_amount", lambda s: base["lines"] * by_kind("price_per_line_amount") * np.exp(
-        traits.price_log_sd * normal(key, s, ids) + traits.price_log_by_price_sensitivity * base["price_sensitivity"]))
+    _draw_price(draw, traits, by_kind("price_per_line_amount"))
     if join_month is None:
         draw.column("tenure_months", lambda s: np.minimum(-np.log(uniform(key, s, ids)) * by_kind("tenure_mean_months"),
                                                           600))
@@ -120,6 +118,25 @@ class _Drawer:
             given = np.asarray(self.known[name])
             values = np.where(np.isnan(given), values, given) if given.dtype.kind == "f" else given
         target[...] = values.astype(target.dtype)
+
+
+def _draw_price(draw: _Drawer, traits: Traits, price_per_line: Array) -> None:
+    """Draw price sensitivity and the fee, log fee a line = log median + b sensitivity + s noise.
+
+    Where a table gives the fee, sensitivity is drawn given it: normal of mean b r / (b^2 + s^2) and variance
+    s^2 / (b^2 + s^2), with r the log of the fee over its median.
+    """
+    base, ids, key = draw.base, draw.base.ids, draw.key
+    slope, noise = traits.price_log_by_price_sensitivity, traits.price_log_sd
+    median = base["lines"] * price_per_line
+    known = np.asarray(draw.known.get("plan_price_amount", np.full(len(ids), np.nan)), dtype=np.float64)
+    spread = slope**2 + noise**2
+    above = np.log(np.maximum(known, 0.01) / np.maximum(median, 0.01))
+    mean = np.where(np.isnan(known) | (spread == 0.0), 0.0, slope * above / (spread or 1.0))
+    sd = np.where(np.isnan(known) | (spread == 0.0), 1.0, noise / np.sqrt(spread or 1.0))
+    draw.column("price_sensitivity", lambda s: mean + sd * normal(key, s, ids))
+    draw.column("plan_price_amount", lambda s: median * np.exp(
+        noise * normal(key, s, ids) + slope * base["price_sensitivity"]))
 
 
 def _draw_contract(draw: _Drawer, traits: Traits) -> None:
