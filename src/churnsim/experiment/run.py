@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from churnsim.evaluation.intervals import paired_difference
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.store import Store, writing
 from churnsim.experiment.summary import METRICS, summarise
@@ -168,7 +169,7 @@ def _collect(loaded: Loaded, tasks: list[Task], store: Store, ran: int, reused: 
     tables = {name: _joined(parts) for name, parts in frames.items() if parts}
     tables["diagnostics"] = pd.DataFrame(diagnostics)
     tables["cells"] = _cells(facts)
-    tables["variance"] = _variance(facts)
+    tables["variance"] = _variance(facts, confidence=loaded.experiment.evaluation.confidence)
     texts = tuple(f"{text} (replicates {', '.join(map(str, which))})" for text, which in notes.items())
     return Result(summary, policy_table(summary), tables, ran, reused, texts, loaded.experiment.plain())
 
@@ -199,15 +200,21 @@ def _cells(facts: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> pd.DataFr
         for replicate, cell in enumerate(cells) for metric in METRICS])
 
 
-def _variance(facts: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> pd.DataFrame:
-    """Return how much less the expected estimate varies: ratio of the summed squares over subscribers."""
+def _variance(facts: Mapping[str, Mapping[str, list[dict[str, Any]]]], *, confidence: float) -> pd.DataFrame:
+    """Return realised less expected net value with its paired interval, and how much more the realised one varies.
+
+    The variance ratio is that of the summed squares over subscribers, all replicates together.
+    """
     rows = []
     for scenario, by_policy in facts.items():
         for policy, cells in by_policy.items():
-            realised = sum(cell["squared_realised"] for cell in cells)
-            expected = sum(cell["squared_expected"] for cell in cells)
-            rows.append({"scenario": scenario, "policy": policy,
-                         "variance_ratio": realised / expected if expected else float("nan")})
+            squares = {name: sum(cell[f"squared_{name}"] for cell in cells) for name in ("realised", "expected")}
+            found = paired_difference([cell["metrics"]["net_value_realised"] for cell in cells],
+                                      [cell["metrics"]["net_value"] for cell in cells], confidence=confidence)
+            rows.append({"scenario": scenario, "policy": policy, "difference": found.mean,
+                         "difference_low": found.low, "difference_high": found.high,
+                         "variance_ratio": squares["realised"] / squares["expected"] if squares["expected"]
+                         else float("nan")})
     return pd.DataFrame(rows)
 
 
