@@ -201,14 +201,15 @@ def _cells(facts: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> pd.DataFr
 
 
 def _variance(facts: Mapping[str, Mapping[str, list[dict[str, Any]]]], *, confidence: float) -> pd.DataFrame:
-    """Return realised less expected net value with its paired interval, and how much more the realised one varies.
+    """Return realised less expected net value with its interval, and how much more the realised one varies.
 
     The variance ratio is that of the summed squares over subscribers, all replicates together.
     """
     rows = []
     for scenario, by_policy in facts.items():
         for policy, cells in by_policy.items():
-            squares = {name: sum(cell[f"squared_{name}"] for cell in cells) for name in ("realised", "expected")}
+            squares = {name: sum(cell[f"squared_{name}"] for cell in cells)
+                       for name in ("realised", "expected")}
             found = paired_difference([cell["metrics"]["net_value_realised"] for cell in cells],
                                       [cell["metrics"]["net_value"] for cell in cells], confidence=confidence)
             rows.append({"scenario": scenario, "policy": policy, "difference": found.mean,
