@@ -25,7 +25,7 @@ def days_to_hours(days: float) -> float:
 
 
 def weekday(day: int, *, start_weekday: int = 0) -> int:
-    """Weekday (0 = Monday) of a day counted from the start of the simulation, which falls on `start_weekday`."""
+    """Weekday (0 = Monday) of a day counted from the start, which falls on `start_weekday`."""
     return (day + start_weekday) % 7
 
 

@@ -1,4 +1,4 @@
-"""One schema for the columns of a subscriber: name, type, unit, who may see it, who writes it, where it is from."""
+"""One schema for the columns of a subscriber: name, type, unit, who may see it, who writes it."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ class Subscribers:
 
     def take(self, rows: npt.NDArray[np.int64]) -> Subscribers:
         """Return copies of the rows at positions `rows`."""
-        return Subscribers(self.schema, self.ids[rows],
-                           {name: np.ascontiguousarray(column[..., rows]) for name, column in self.columns.items()})
+        return Subscribers(self.schema, self.ids[rows], {
+            name: np.ascontiguousarray(column[..., rows]) for name, column in self.columns.items()})
 
     @staticmethod
     def concat(parts: Sequence[Subscribers]) -> Subscribers:

@@ -14,9 +14,13 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import codegen
+
+# Its settings are made at run time, which type checkers cannot see.
+config: Any = numba.config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,24 +37,24 @@ def source_digest() -> str:
 
 
 def _cache_folder() -> str:
-    tag = "|".join((source_digest(), numba.__version__, platform.python_version(), numba.config.CPU_NAME or
-                    numba.core.codegen.get_host_cpu_features()))
+    processor = config.CPU_NAME or codegen.get_host_cpu_features()  # type: ignore[no-untyped-call]
+    tag = "|".join((source_digest(), numba.__version__, platform.python_version(), processor))
     name = hashlib.sha256(tag.encode()).hexdigest()[:16]
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     for base in (home / "churnsim", Path(tempfile.gettempdir()) / "churnsim-cache"):
         try:
             folder = base / name
             folder.mkdir(parents=True, exist_ok=True)
-            return str(folder)
+            with tempfile.TemporaryFile(dir=folder):
+                return str(folder)
         except OSError:
             continue
     return ""
 
 
-numba.config.CACHE_DIR = _cache_folder()
+config.CACHE_DIR = _cache_folder()
 
 
 def njit(fn: F) -> F:
-    """Compile a module-level function: cached on disk, without the GIL, IEEE arithmetic as written (x / 0 is inf)."""
-    compiled: F = numba.njit(cache=bool(numba.config.CACHE_DIR), nogil=True, error_model="numpy")(fn)
-    return compiled
+    """Compile a module-level function: cached on disk, without the GIL, IEEE arithmetic (x / 0 is inf)."""
+    return cast(F, numba.njit(fn, cache=bool(config.CACHE_DIR), nogil=True, error_model="numpy"))

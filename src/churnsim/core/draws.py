@@ -1,9 +1,9 @@
 """Random numbers as pure functions of (seed, replicate; id, month, index, stream): common random numbers.
 
-The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3").
-The key mixes seed, replicate and purpose; the counter is (id low, id high, month << 16 | index, stream). One call
-gives four 32-bit words, the *lanes* of a stream. Nothing depends on how many draws anything else made, on block
-sizes or on threads.
+The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2,
+3"). The key mixes seed, replicate and purpose; the counter is (id low, id high, month << 16 | index, stream).
+One call gives four 32-bit words, the *lanes* of a stream. Nothing depends on how many draws anything else
+made, on block sizes or on threads.
 
 >>> key = make_key(seed=1, replicate=0)
 >>> noise = stream("doctest.noise")
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,11 @@ from churnsim.errors import ConfigError
 Ids = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Word: TypeAlias = np.uint64
 
 MASK32 = 0xFFFFFFFF
 MASK64 = 0xFFFFFFFFFFFFFFFF
+LIMIT = 1 << 16
 
 
 class Key(NamedTuple):
@@ -76,8 +78,8 @@ def _mix(word: int) -> int:
 def make_key(*, seed: int, replicate: int, purpose: str = "world") -> Key:
     """Return the key of a seed (0 to 2**64 - 1), a replicate and a purpose.
 
-    `purpose` keeps apart draws that must never meet: "world" (what happens), "inner" (expectations over futures),
-    "learner" (folds and fits).
+    `purpose` keeps apart draws that must never meet: "world" (what happens), "inner" (expectations over
+    futures), "learner" (folds and fits).
     """
     tag = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
     word = _mix(_mix(_mix(seed & MASK64) ^ replicate) ^ tag)
@@ -90,7 +92,7 @@ def integer_seed(key: Key) -> int:
 
 
 @njit
-def philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, int, int, int]:
+def philox(c0: Word, c1: Word, c2: Word, c3: Word, k0: Word, k1: Word) -> tuple[Word, Word, Word, Word]:
     """Ten rounds of Philox4x32 on one counter; all arguments and results are 32-bit words in uint64."""
     mask = uint64(0xFFFFFFFF)
     shift = uint64(32)
@@ -104,17 +106,19 @@ def philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, i
 
 
 @njit
-def _unit23(word: int) -> float:
+def _unit23(word: Word) -> np.float32:
     return np.float32((np.float32(uint32(word) >> uint32(9)) + np.float32(0.5)) * np.float32(2.0**-23))
 
 
 @njit
-def _unit52(high: int, low: int) -> float:
+def _unit52(high: Word, low: Word) -> np.float64:
     return (np.float64((high >> uint64(6)) << uint64(26) | (low >> uint64(6))) + 0.5) * 2.0**-52
 
 
 @njit
-def _fill4(ids: Ids, c2: int, c3: int, k0: int, k1: int, a: Float32, b: Float32, c: Float32, d: Float32) -> None:
+def _fill4(
+    ids: Ids, c2: int, c3: int, k0: int, k1: int, a: Float32, b: Float32, c: Float32, d: Float32
+) -> None:
     mask = uint64(0xFFFFFFFF)
     for j in range(ids.shape[0]):
         i = uint64(ids[j])
@@ -146,7 +150,7 @@ def _fill_indexed(ids: Ids, index: Ids, c2: int, c3: int, k0: int, k1: int, out:
 
 
 def _counter(month: int, index: int) -> int:
-    if not (0 <= month < 1 << 16 and 0 <= index < 1 << 16):
+    if not (0 <= month < LIMIT and 0 <= index < LIMIT):
         raise ValueError(f"month {month} and index {index} must each lie in [0, 65536)")
     return month << 16 | index
 
@@ -168,7 +172,7 @@ def uniform(key: Key, source: Stream, ids: Ids, *, month: int = 0, index: int = 
 
 def uniform_at(key: Key, source: Stream, ids: Ids, index: Ids, *, month: int = 0) -> Float64:
     """Return uniforms like :func:`uniform`, each with an index of its own ((n,) int64 in [0, 65536))."""
-    if len(index) and not (0 <= int(index.min()) and int(index.max()) < 1 << 16):
+    if len(index) and (int(index.min()) < 0 or int(index.max()) >= LIMIT):
         raise ValueError("every index must lie in [0, 65536)")
     out = np.empty(len(ids), np.float64)
     _fill_indexed(ids, index, _counter(month, 0), source.number, key.low, key.high, out)
@@ -199,7 +203,7 @@ def normal(key: Key, source: Stream, ids: Ids, *, month: int = 0, index: int = 0
     return np.asarray(ndtri(uniform(key, source, ids, month=month, index=index)), dtype=np.float64)
 
 
-def choice(key: Key, source: Stream, ids: Ids, shares: npt.ArrayLike, *, month: int = 0) -> npt.NDArray[np.int64]:
+def choice(key: Key, source: Stream, ids: Ids, shares: npt.ArrayLike, *, month: int = 0) -> Ids:
     """Return positions in `shares` ((k,), summing to one), each taken with its share."""
     edges = np.cumsum(np.asarray(shares, dtype=np.float64))
     picked = np.searchsorted(edges / edges[-1], uniform(key, source, ids, month=month), side="right")

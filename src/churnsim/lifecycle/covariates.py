@@ -45,10 +45,16 @@ def _bill_shock(base: Subscribers, around: Surroundings) -> Array:
     return np.log(np.maximum(now, floor) / np.maximum(before / np.float32(3), floor)).clip(0.0, 2.0)
 
 
+def _contract_ending(base: Subscribers, _: Surroundings) -> Array:
+    left = base["contract_left_months"]
+    return (left >= 1) & (left <= 2)
+
+
 COVARIATES: dict[str, Covariate] = {
     "price_sensitivity": Covariate("standard deviations", lambda b, _: b["price_sensitivity"]),
     "discount": Covariate("retention discount in force, share of the fee", lambda b, _: b["discount_share"]),
-    "discount_shock": Covariate("log price step left from a discount that ended", lambda b, _: b["discount_shock"]),
+    "discount_shock": Covariate("log price step left from a discount that ended",
+                                lambda b, _: b["discount_shock"]),
     "bill_shock": Covariate("log of the bill over the mean of the three before, 0 to 2", _bill_shock),
     "service_sensitivity": Covariate("standard deviations", lambda b, _: b["service_sensitivity"]),
     "complaint_stock": Covariate("complaints, older ones counting less", lambda b, _: b["complaint_stock"]),
@@ -60,9 +66,9 @@ COVARIATES: dict[str, Covariate] = {
     "shopping": Covariate("1: looking for another operator this month", lambda b, _: b["shopping"]),
     "out_of_contract": Covariate("1: pays after use and is bound by no contract",
                                  lambda b, _: (b["contract_left_months"] == 0) & (b["payment"] == 0)),
-    "contract_ending": Covariate("1: the contract ends this month or next",
-                                 lambda b, _: (b["contract_left_months"] >= 1) & (b["contract_left_months"] <= 2)),
-    "bound": Covariate("1: more than two months of contract left", lambda b, _: b["contract_left_months"] > 2),
+    "contract_ending": Covariate("1: the contract ends this month or next", _contract_ending),
+    "bound": Covariate("1: more than two months of contract left",
+                       lambda b, _: b["contract_left_months"] > 2),
     "newness": Covariate("exp(-tenure months / 3)",
                          lambda b, _: _NEWNESS[np.minimum(b["tenure_months"], len(_NEWNESS) - 1)]),
     "wake": Covariate("how far a contact has woken an inattentive subscriber", lambda b, _: b["wake"]),
@@ -78,8 +84,8 @@ COVARIATES: dict[str, Covariate] = {
 }
 
 
-
-def covariate_matrix(names: tuple[str, ...], base: Subscribers, around: Surroundings) -> npt.NDArray[np.float32]:
+def covariate_matrix(names: tuple[str, ...], base: Subscribers, around: Surroundings
+                     ) -> npt.NDArray[np.float32]:
     """Return the named covariates, shape (len(names), n), each row contiguous."""
     out = np.empty((len(names), len(base)), np.float32)
     for row, name in enumerate(names):

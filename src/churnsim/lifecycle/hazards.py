@@ -1,14 +1,13 @@
 """Competing risks: hazards from covariates, clocks that fire on accumulated hazard, survival.
 
-Cause k has a clock E = -log u. With hazard h until time d of a month and h' after it, the cause fires when its
-accumulated hazard passes E: at E / h if E <= h d, else at d + (E - h d) / h'. The earliest cause wins. Adding or
-removing a cause leaves the clocks of the others alone.
+Cause k has a clock E = -log u. With hazard h until time d of a month and h' after it, the cause fires when
+its accumulated hazard passes E: at E / h if E <= h d, else at d + (E - h d) / h'. The earliest cause wins.
+Adding or removing a cause leaves the clocks of the others alone.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,8 @@ class HazardTable:
 
     def __init__(self, causes: dict[str, Cause]) -> None:
         self.causes = tuple(causes)
-        self.covariates = tuple(dict.fromkeys(name for cause in causes.values() for name in cause.coefficients))
+        self.covariates = tuple(
+            dict.fromkeys(name for cause in causes.values() for name in cause.coefficients))
         self.intercepts = np.array([cause.intercept for cause in causes.values()], np.float32)
         self.weights = np.zeros((len(causes), len(self.covariates)), np.float32)
         for row, cause in enumerate(causes.values()):
@@ -56,8 +56,8 @@ class HazardTable:
 
 
 @njit
-def _hazards(x: Float32, weights: Float32, intercepts: Float32, code: Int8, left: Int8, responsiveness: Float32,
-             log_multipliers: Float32, out: Float32) -> None:
+def _hazards(x: Float32, weights: Float32, intercepts: Float32, code: Int8, left: Int8,
+             responsiveness: Float32, log_multipliers: Float32, out: Float32) -> None:
     for k in range(weights.shape[0]):
         row = out[k]
         for j in range(row.shape[0]):
@@ -76,15 +76,16 @@ def _hazards(x: Float32, weights: Float32, intercepts: Float32, code: Int8, left
 
 
 @njit
-def fire(u: Float64, before: Float32, after: Float32, change: Float64, cause: int, time: Float64, winner: Int8) -> None:
+def fire(u: Float64, before: Float32, after: Float32, change: Float64, cause: int, time: Float64,
+         winner: Int8) -> None:
     """Let one cause's clock run for a month: keep (time, winner) where it fires earlier than those before it.
 
-    `change` (n,) is the time of the change of hazard in [0, 1]; `time` holds months into the month, infinite if
-    nothing fired yet.
+    `change` (n,) is the time of the change of hazard in [0, 1]; `time` holds months into the month, infinite
+    if nothing fired yet.
     """
     for j in range(u.shape[0]):
         first = before[j] * change[j]
-        if 1.0 - u[j] > first + after[j] * (1.0 - change[j]):
+        if 1.0 - u[j] > first + after[j] * (1.0 - change[j]):  # -log u is larger still, and costs more
             continue
         clock = -math.log(u[j])
         if clock <= first:
@@ -99,13 +100,13 @@ def fire(u: Float64, before: Float32, after: Float32, change: Float64, cause: in
 
 
 @njit
-def survive(before: Float32, after: Float32, change: Float64, notice: float, hazard: Float64, at_change: Float64,
-            active_next: Float64) -> None:
+def survive(before: Float32, after: Float32, change: Float64, notice: float, hazard: Float64,
+            at_change: Float64, active_next: Float64) -> None:
     """Integrate the clocks out of one month.
 
-    `hazard` (n,) is the hazard accumulated so far and is carried on. Fills the probabilities of not having decided
-    to leave at the change (`at_change`) and of being active when the next month starts (`active_next`): no decision
-    until `notice` months before it.
+    `hazard` (n,) is the hazard accumulated so far and is carried on. Fills the probabilities of not having
+    decided to leave at the change (`at_change`) and of being active when the next month starts
+    (`active_next`): no decision until `notice` months before it.
     """
     for j in range(hazard.shape[0]):
         h0 = 0.0
@@ -120,8 +121,9 @@ def survive(before: Float32, after: Float32, change: Float64, notice: float, haz
         hazard[j] += h0 * d + h1 * (1.0 - d)
 
 
-def decide(table: HazardTable, before: Float32, after: Float32, change: Float64, *, ids: npt.NDArray[np.int64],
-           month: int, key: Key, clocks: dict[int, Any]) -> tuple[Float64, Int8]:
+def decide(table: HazardTable, before: Float32, after: Float32, change: Float64, *,
+           ids: npt.NDArray[np.int64], month: int, key: Key, clocks: dict[int, Float64]
+           ) -> tuple[Float64, Int8]:
     """Return when in the month each subscriber decides to leave ((n,), infinite if not) and for which cause.
 
     `clocks` keeps the uniforms, so that a subscriber's arms share them.

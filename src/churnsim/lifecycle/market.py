@@ -34,11 +34,16 @@ class Market:
     season: npt.NDArray[np.float32]
 
 
-def make_market(settings: MarketSettings, *, regions: int, months: int, key: Key, past: Market | None = None,
-                past_months: int = 0) -> Market:
+def make_market(settings: MarketSettings, *, regions: int, months: int, key: Key,
+                past: Market | None = None, past_months: int = 0) -> Market:
     """Draw the market; a month's state never depends on how many months are asked for.
 
-    `past` gives the first `past_months` months as they were: what follows is another future of the same market.
+    Quality is autoregressive of order one with variance 1 from the first month on.
+
+    Parameters
+    ----------
+    past, past_months
+        The first `past_months` months are those of `past`: what follows is another future of the same market.
     """
     ids = np.arange(regions, dtype=np.int64)
     promotion = np.empty((months, regions), np.float32)

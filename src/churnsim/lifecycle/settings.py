@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from churnsim.config.base import Amount, Count, NonNegative, Number, Prob, Settings, Share
+from churnsim.config.base import Amount, NonNegative, Number, Prob, Settings, Share
 
 
 class Usage(Settings):
@@ -16,7 +16,8 @@ class Usage(Settings):
     persistence: Share
     """Share of last month's deviation from usual usage that remains."""
     noise_log_sd: NonNegative
-    """Standard deviation of the monthly innovation of log usage (Irwin-Hall of four uniforms, unit variance)."""
+    """Standard deviation of the monthly innovation of log usage (a sum of four uniforms: never beyond 3.5 of
+    them)."""
     shopping_factor: Share
     """Factor on usage while shopping: traffic moves to a second card before a number does."""
     overage_price_per_gb: Amount
@@ -33,8 +34,8 @@ class Service(Settings):
     complaint_prob: Prob
     """Chance of a complaint in a month without fault or bill shock."""
     complaint_log_odds: dict[str, Number]
-    """Added log-odds for ``fault`` (felt this month), ``bill_shock`` (log ratio), ``dissatisfaction`` (20 points),
-    ``service_sensitivity`` (standard deviation)."""
+    """Added log-odds for ``fault`` (felt this month), ``bill_shock`` (log ratio), ``dissatisfaction``
+    (20 points), ``service_sensitivity`` (standard deviation)."""
     stock_persistence: Share
     """Share of complaint, fault and ad-click stocks left after a month."""
     satisfaction_persistence: Share
@@ -95,8 +96,8 @@ class Contact(Settings):
     """What a contact does by itself, whatever is offered."""
 
     wake: NonNegative
-    """How far a contact wakes an inattentive subscriber without a contract; covariate ``wake`` after the contact is
-    this times (1 - attention), and 0 for others."""
+    """How far a contact wakes an inattentive subscriber without a contract; covariate ``wake`` after the
+    contact is this times (1 - attention), and 0 for others."""
     wake_persistence: Share
     """Share of it left after a month."""
     goodwill_points: Number
@@ -171,14 +172,20 @@ class MarketSettings(Settings):
     """Month of the year in which the simulation starts (1 January)."""
 
 
+MOST_CAUSES = 100
+# Probabilities that a driver turns into log-odds.
+LOG_ODDS = (("service", "fault_prob"), ("service", "complaint_prob"), ("shopping", "base_prob"),
+            ("shopping", "ad_click_prob"), ("shopping", "ad_click_prob_otherwise"), ("arrears", "miss_prob"),
+            ("suspension", "enter_prob"))
 COMPLAINT_TERMS = ("fault", "bill_shock", "dissatisfaction", "service_sensitivity")
 
 
 def check_lifecycle(lifecycle: LifecycleSettings, covariates: tuple[str, ...]
                     ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield cross-reference findings as (key path, message)."""
-    tables = [(("lifecycle", "causes", name, "coefficients"), cause.coefficients)
-              for name, cause in lifecycle.causes.items()]
+    tables: list[tuple[tuple[str, ...], dict[str, float]]] = [
+        (("lifecycle", "causes", name, "coefficients"), cause.coefficients)
+        for name, cause in lifecycle.causes.items()]
     tables.append((("lifecycle", "shopping", "log_odds"), lifecycle.shopping.log_odds))
     for path, table in tables:
         for name in table:
@@ -189,12 +196,11 @@ def check_lifecycle(lifecycle: LifecycleSettings, covariates: tuple[str, ...]
             yield (("lifecycle", "service", "complaint_log_odds", name),
                    f"no such term; there are {', '.join(COMPLAINT_TERMS)}")
     if not lifecycle.causes:
-        yield ("lifecycle", "causes"), "at least one cause of leaving is needed"
-    if len(lifecycle.causes) > 100:
-        yield ("lifecycle", "causes"), f"at most 100 causes (got {len(lifecycle.causes)})"
-    for key in ("fault_prob", "complaint_prob"):
-        if not 0.0 < getattr(lifecycle.service, key) < 1.0:
-            yield ("lifecycle", "service", key), "must lie strictly between 0 and 1"
-    for section, key in (("shopping", "base_prob"), ("arrears", "miss_prob"), ("suspension", "enter_prob")):
-        if not 0.0 < getattr(getattr(lifecycle, section), key) < 1.0:
-            yield ("lifecycle", section, key), "must lie strictly between 0 and 1"
+        yield ("lifecycle", "causes"), "at least one cause of leaving is needed; add one"
+    if len(lifecycle.causes) > MOST_CAUSES:
+        yield (("lifecycle", "causes"),
+               f"at most {MOST_CAUSES} causes (got {len(lifecycle.causes)}); take some out")
+    for section, key in LOG_ODDS:
+        prob = getattr(getattr(lifecycle, section), key)
+        if not 0.0 < prob < 1.0:
+            yield ("lifecycle", section, key), f"must lie strictly between 0 and 1 (got {prob})"

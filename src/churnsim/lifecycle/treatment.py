@@ -27,8 +27,8 @@ class Treatment:
     contact_time
         (n,) float64: part of the month gone at the contact, in [0, 1); infinite if there was none.
     accepted
-        (n,) int8: code of the accepted offer, 0 for none. It acts only on those who had not decided to leave before
-        the contact.
+        (n,) int8: code of the accepted offer, 0 for none and for those without contact. It acts only on those
+        who had not decided to leave before the contact.
     """
 
     contact_time: npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ def nobody(n: int) -> Treatment:
 
 
 def everybody(n: int, *, contact_time: float, accepted: int) -> Treatment:
-    """Return the treatment in which all are contacted at one time and accept offer code `accepted` (0: none)."""
+    """Return the treatment in which all are contacted at `contact_time` and accept offer code `accepted`."""
     return Treatment(np.full(n, contact_time), np.full(n, accepted, np.int8))
 
 
@@ -60,8 +60,8 @@ def bill_discount(base: Subscribers, bill: npt.NDArray[np.float32]) -> npt.NDArr
 def apply(base: Subscribers, treatment: Treatment, *, offers: OfferTable, contact: Contact) -> None:
     """Change the state of those contacted, in place.
 
-    A contact wakes the inattentive who are bound by no contract and pleases or annoys; an accepted offer starts its
-    discount with the next bill, adds contract months, clears complaints and starts its effect.
+    A contact wakes the inattentive who are bound by no contract and pleases or annoys; an accepted offer
+    starts its discount with the next bill, adds contract months, clears complaints and starts its effect.
     """
     rows = np.flatnonzero(np.isfinite(treatment.contact_time))
     if not len(rows):
@@ -87,7 +87,7 @@ def apply(base: Subscribers, treatment: Treatment, *, offers: OfferTable, contac
 
 
 def fade(base: Subscribers, *, contact: Contact) -> None:
-    """End a month: discounts that ran out leave a price shock, which like the wake-up fades; effects run down."""
+    """End a month: discounts that ran out leave a price shock; shocks and wake-ups fade; effects run down."""
     ended = (base["discount_share"] > 0) & (base["discount_left_months"] == 0)
     step = -np.log1p(-np.minimum(base["discount_share"], LARGEST_SHARE))
     faded = np.float32(contact.discount_shock_persistence) * base["discount_shock"]

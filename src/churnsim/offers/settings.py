@@ -12,12 +12,14 @@ from churnsim.config.base import Amount, Count, NonNegative, Number, Prob, Setti
 CustomerType = Literal["individual", "family", "enterprise_small", "enterprise_large"]
 Payment = Literal["postpaid", "prepaid"]
 Months = Annotated[int, Field(strict=True, ge=0, le=120)]
+MOST_OFFERS = 100
 
 
 class Eligibility(Settings):
     """Who may be given an offer, by what the operator can see."""
 
-    customer_types: tuple[CustomerType, ...] = ("individual", "family", "enterprise_small", "enterprise_large")
+    customer_types: tuple[CustomerType, ...] = (
+        "individual", "family", "enterprise_small", "enterprise_large")
     """Kinds of account that may have it."""
     payments: tuple[Payment, ...] = ("postpaid", "prepaid")
     """Ways of paying that may have it."""
@@ -66,20 +68,27 @@ Offers = dict[str, Offer]
 def check_offers(offers: Offers, *, causes: tuple[str, ...], covariates: tuple[str, ...]
                  ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield cross-reference findings as (key path, message)."""
+    if len(offers) > MOST_OFFERS:
+        yield ("offers",), f"at most {MOST_OFFERS} offers (got {len(offers)}); take some out"
     for name, offer in offers.items():
         for cause, factor in offer.hazard_multipliers.items():
             if cause not in causes:
                 yield (("offers", name, "hazard_multipliers", cause),
                        f"no such cause; lifecycle.causes has {', '.join(causes)}")
             elif factor == 0.0:
-                yield ("offers", name, "hazard_multipliers", cause), "must be above 0; use 0.01 for 'almost never'"
+                yield (("offers", name, "hazard_multipliers", cause),
+                       "must be above 0 (got 0.0); use 0.01 for 'almost never'")
         for covariate in offer.acceptance.coefficients:
             if covariate not in covariates:
                 yield (("offers", name, "acceptance", "coefficients", covariate),
                        f"no such covariate; there are {', '.join(covariates)}")
         if (offer.discount_share > 0) != (offer.discount_months > 0):
-            yield ("offers", name, "discount_share"), "a discount needs both discount_share and discount_months above 0"
+            yield (("offers", name, "discount_share"),
+                   "a discount needs both discount_share and discount_months above 0 "
+                   f"(got {offer.discount_share} and {offer.discount_months})")
         if offer.hazard_multipliers and offer.effect_months == 0:
-            yield ("offers", name, "effect_months"), "hazard_multipliers act for effect_months; set it above 0"
+            yield (("offers", name, "effect_months"),
+                   "hazard_multipliers act for effect_months; set it above 0 (got 0)")
         if not 0.0 < offer.acceptance.base_prob < 1.0:
-            yield ("offers", name, "acceptance", "base_prob"), "must lie strictly between 0 and 1"
+            yield (("offers", name, "acceptance", "base_prob"),
+                   f"must lie strictly between 0 and 1 (got {offer.acceptance.base_prob})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ from churnsim.offers.settings import Offers
 
 CUSTOMER_TYPE_CODES = {"individual": 0, "family": 1, "enterprise_small": 2, "enterprise_large": 3}
 PAYMENT_CODES = {"postpaid": 0, "prepaid": 1}
+
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class OfferTable:
         Names of the offers; offer `names[k]` has code `k + 1`.
     log_multipliers
         (1 + offers, causes) float32: log of the hazard multipliers at responsiveness 1.
+    settings
+        What the offers say; every other array holds the setting of its name.
     """
 
     settings: Offers
@@ -38,7 +44,7 @@ class OfferTable:
     log_multipliers: npt.NDArray[np.float32]
 
     def code(self, name: str) -> int:
-        """Return the code of an offer."""
+        """Return the code of an offer, from 1."""
         return self.names.index(name) + 1
 
     def eligible(self, name: str, base: Subscribers) -> npt.NDArray[np.bool_]:
@@ -55,7 +61,7 @@ class OfferTable:
 def offer_table(offers: Offers, *, causes: tuple[str, ...]) -> OfferTable:
     """Return the offers as arrays; `causes` gives the order of the hazard multipliers."""
 
-    def column(field: str, dtype: str) -> npt.NDArray[np.generic]:
+    def column(field: str, dtype: type[Scalar]) -> npt.NDArray[Scalar]:
         return np.array([0, *(getattr(offer, field) for offer in offers.values())], dtype=dtype)
 
     log_multipliers = np.zeros((1 + len(offers), len(causes)), np.float32)
@@ -65,12 +71,12 @@ def offer_table(offers: Offers, *, causes: tuple[str, ...]) -> OfferTable:
     return OfferTable(
         settings=offers,
         names=tuple(offers),
-        discount_share=column("discount_share", "float32"),
-        discount_months=column("discount_months", "int8"),
-        direct_cost_per_line_amount=column("direct_cost_per_line_amount", "float64"),
-        contract_months_added=column("contract_months_added", "int16"),
-        effect_months=column("effect_months", "int8"),
-        complaint_relief=column("complaint_relief", "float32"),
-        satisfaction_points=column("satisfaction_points", "float32"),
+        discount_share=column("discount_share", np.float32),
+        discount_months=column("discount_months", np.int8),
+        direct_cost_per_line_amount=column("direct_cost_per_line_amount", np.float64),
+        contract_months_added=column("contract_months_added", np.int16),
+        effect_months=column("effect_months", np.int8),
+        complaint_relief=column("complaint_relief", np.float32),
+        satisfaction_points=column("satisfaction_points", np.float32),
         log_multipliers=log_multipliers,
     )

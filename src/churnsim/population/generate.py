@@ -51,8 +51,8 @@ def generate(ids: Ids, traits: Traits, *, key: Key, known: Mapping[str, Array] |
     key
         Draws depend on it and on the ids alone.
     known
-        Columns given by a table, (n,) each ((6, n) for histories). What is drawn later is drawn given these: a
-        contract fits the tenure, a usage history fits the usual usage.
+        Columns given by a table, (n,) each ((6, n) for histories); NaN where a row lacks one. What is drawn
+        later is drawn given these: a contract fits the tenure, a usage history fits the usual usage.
     join_month
         None: subscribers of the start. A month >= 0: entrants of that month, prospects until then.
     """
@@ -66,7 +66,8 @@ def generate(ids: Ids, traits: Traits, *, key: Key, known: Mapping[str, Array] |
     def by_kind(field: str) -> Array:
         return np.array([getattr(k, field) for k in kinds], dtype=np.float64)[kind]
 
-    draw.column("lines", lambda s: 1 + np.minimum(_geometric(uniform(key, s, ids), by_kind("lines_mean")), 9999))
+    draw.column("lines", lambda s: 1 + np.minimum(
+        _geometric(uniform(key, s, ids), by_kind("lines_mean")), 9999))
     draw.column("region", lambda s: choice(key, s, ids, np.full(traits.regions, 1.0 / traits.regions)))
     if len(ids) and (highest := int(base["region"].max())) >= traits.regions:
         raise DataError(f"the table has region {highest}, but population.traits.regions is {traits.regions}; "
@@ -80,8 +81,8 @@ def generate(ids: Ids, traits: Traits, *, key: Key, known: Mapping[str, Array] |
         draw.column(habit, lambda s: _lognormal(normal(key, s, ids), traits.habit_log_sd))
     _draw_price(draw, traits, by_kind("price_per_line_amount"))
     if join_month is None:
-        draw.column("tenure_months", lambda s: np.minimum(-np.log(uniform(key, s, ids)) * by_kind("tenure_mean_months"),
-                                                          600))
+        draw.column("tenure_months", lambda s: np.minimum(
+            -np.log(uniform(key, s, ids)) * by_kind("tenure_mean_months"), 600))
     _draw_contract(draw, traits)
     _draw_usage(draw, traits)
     _draw_latent(draw, traits)
@@ -164,12 +165,14 @@ def _draw_usage(draw: _Drawer, traits: Traits) -> None:
     known = draw.known.get("usage_gb")
     draw.column("usage_level", lambda s: median + traits.usage_log_sd * normal(key, s, ids))
     if known is not None:
-        usual = np.log(np.maximum(np.asarray(known, dtype=np.float64).mean(axis=0), 0.01))
-        base["usage_level"] = np.where(np.isnan(usual), base["usage_level"], usual)
+        months_known = (~np.isnan(known)).sum(axis=0)
+        usual = np.nansum(known, axis=0, dtype=np.float64) / np.maximum(months_known, 1)
+        base["usage_level"] = np.where(months_known, np.log(np.maximum(usual, 0.01)), base["usage_level"])
     draw.column("allowance_gb", lambda s: np.exp(base["usage_level"] + 0.5 * normal(key, s, ids))
                 * traits.allowance_ratio)
-    for name, usual_value in (("usage_gb", np.exp(base["usage_level"])), ("bill_amount", base["plan_price_amount"])):
-        draw.column(name, lambda s, v=usual_value: np.broadcast_to(v, (HISTORY_MONTHS, len(ids))))  # type: ignore[misc]
+    months = (HISTORY_MONTHS, len(ids))
+    draw.column("usage_gb", lambda s: np.broadcast_to(np.exp(base["usage_level"]), months))
+    draw.column("bill_amount", lambda s: np.broadcast_to(base["plan_price_amount"], months))
     if known is not None:
         last = np.maximum(base.lag("usage_gb", month=0, months_ago=1), 0.01)
         base["usage_deviation"] = np.clip(np.log(last) - base["usage_level"], -3.0, 3.0)
@@ -178,9 +181,10 @@ def _draw_usage(draw: _Drawer, traits: Traits) -> None:
 def _draw_latent(draw: _Drawer, traits: Traits) -> None:
     base, ids, key = draw.base, draw.base.ids, draw.key
     draw.column("service_sensitivity", lambda s: normal(key, s, ids))
+    slope = traits.responsiveness_by_price_sensitivity
     draw.column("responsiveness", lambda s: _lognormal(
         normal(key, s, ids), traits.responsiveness_log_sd,
-        traits.responsiveness_by_price_sensitivity * base["price_sensitivity"]))
+        slope * base["price_sensitivity"] - 0.5 * slope**2))
     mean = min(max(traits.attention_mean, 1e-6), 1.0 - 1e-6)
     draw.column("attention", lambda s: uniform(key, s, ids) ** ((1.0 - mean) / mean))
     draw.column("usual_satisfaction", lambda s: np.clip(

@@ -13,7 +13,7 @@ EVENTS = stream("lifecycle.arrears")
 
 
 def step(base: Subscribers, month: Month) -> None:
-    """A month in arrears is cleared with `cure_prob` or adds another missed bill; good standing is lost rarely."""
+    """Arrears are cleared with `cure_prob` or grow by a missed bill; good standing is lost rarely."""
     s = month.settings.arrears
     u_miss, u_cure, _, _ = month.lanes(EVENTS)
     behind = base["arrears_months"]

@@ -16,7 +16,8 @@ from churnsim.lifecycle.covariates import COVARIATES, Surroundings
 from churnsim.lifecycle.settings import LifecycleSettings
 
 Array = npt.NDArray[Any]
-Lanes = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]
+Lane = npt.NDArray[np.float32]
+Lanes = tuple[Lane, Lane, Lane, Lane]
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Driver:
     name
         "lifecycle.<name>" owns, in the schema, the columns that the driver writes.
     reads, writes
-        Columns of the subscriber table it uses and changes (those of covariates named in the config come on top).
+        Columns of the subscriber table it uses and changes (those of covariates come on top).
     step
         ``step(base, month)`` changes the written columns in place.
     """

@@ -20,4 +20,5 @@ def step(base: Subscribers, month: Month) -> None:
     base["contract_left_months"] = np.where(base["join_month"] <= month.number, after, left)
 
 
-DRIVER = Driver("contract", ("contract_left_months", "contract_length_months", "join_month"), ("contract_left_months",), step)
+DRIVER = Driver("contract", ("contract_left_months", "contract_length_months", "join_month"),
+                ("contract_left_months",), step)

@@ -22,8 +22,8 @@ def step(base: Subscribers, month: Month) -> None:
     fault = joined & (u_fault < logistic32(np.float32(logit(s.fault_prob)) + quality))
     odds = np.full(len(base), logit(s.complaint_prob), np.float32)
     felt = {"fault": fault, "bill_shock": COVARIATES["bill_shock"].compute(base, month.around),
-            "dissatisfaction": COVARIATES["dissatisfaction"].compute(base, month.around)}
-    felt["service_sensitivity"] = base["service_sensitivity"]
+            "dissatisfaction": COVARIATES["dissatisfaction"].compute(base, month.around),
+            "service_sensitivity": base["service_sensitivity"]}
     for name, coefficient in s.complaint_log_odds.items():
         odds += np.float32(coefficient) * felt[name]
     complaint = joined & (u_complaint < logistic32(odds))
@@ -35,5 +35,6 @@ def step(base: Subscribers, month: Month) -> None:
     base["satisfaction"] = np.clip(base["satisfaction"] + pull + change, 0.0, 100.0)
 
 
-DRIVER = Driver("service", ("bill_amount", "satisfaction", "usual_satisfaction", "service_sensitivity", "fault_stock", "complaint_stock", "join_month"),
+DRIVER = Driver("service", ("bill_amount", "satisfaction", "usual_satisfaction", "service_sensitivity",
+                            "fault_stock", "complaint_stock", "join_month"),
                 ("fault_stock", "complaint_stock", "satisfaction"), step)

@@ -13,7 +13,7 @@ EVENTS = stream("lifecycle.shopping")
 
 
 def step(base: Subscribers, month: Month) -> None:
-    """Shopping is drawn from its triggers; competitors' advertisements are clicked more often while it lasts."""
+    """Shopping is drawn from its triggers; competitors' advertisements are clicked more while it lasts."""
     s = month.settings.shopping
     u_shop, u_click, _, _ = month.lanes(EVENTS)
     base["shopping"] = u_shop < logistic32(month.sum_of(s.log_odds, base, intercept=logit(s.base_prob)))

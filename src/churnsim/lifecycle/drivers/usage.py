@@ -15,7 +15,7 @@ SUSPENDED = STATES.index("suspended")
 
 
 def step(base: Subscribers, month: Month) -> None:
-    """log(usage / usual) is autoregressive; its innovation is Irwin-Hall of four uniforms, scaled to unit variance."""
+    """log(usage / usual) is autoregressive; its innovation sums four uniforms, scaled to unit variance."""
     s = month.settings.usage
     a, b, c, d = month.lanes(NOISE)
     noise = (a + b + c + d - np.float32(2.0)) * np.float32(np.sqrt(3.0))
@@ -32,5 +32,6 @@ def step(base: Subscribers, month: Month) -> None:
     base.lag("bill_amount", month=month.number, months_ago=0)[...] = bill
 
 
-DRIVER = Driver("usage", ("usage_level", "usage_deviation", "shopping", "state", "allowance_gb", "plan_price_amount"),
+DRIVER = Driver("usage", ("usage_level", "usage_deviation", "shopping", "state", "allowance_gb",
+                          "plan_price_amount"),
                 ("usage_deviation", "usage_gb", "bill_amount"), step)
