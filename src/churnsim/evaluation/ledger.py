@@ -93,10 +93,11 @@ class Bookkeeper:
         rows = slice(result.low, result.high)
         active = (result.active.astype(np.float64), result.active_prob)
         undecided = (result.undecided.astype(np.float64), result.undecided_prob)
+        billed = (result.billed.astype(np.float64), result.billed_prob)
         direct = self.offers.direct_cost_per_line_amount[result.accepted] * result.base["lines"]
         posted = np.zeros((len(KINDS), len(ESTIMATES), len(BASES), result.high - result.low), np.int64)
         due = ((REVENUE, result.revenue, active), (COST_TO_SERVE, result.cost_to_serve, active),
-               (DISCOUNT, result.discount, active), (DIRECT, direct, undecided))
+               (DISCOUNT, result.discount, billed), (DIRECT, direct, undecided))
         for kind, amount, weights in due:
             if kind in (DISCOUNT, DIRECT) and not amount.any():
                 continue

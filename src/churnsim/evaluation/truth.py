@@ -65,9 +65,9 @@ def responses(base: Subscribers, engines: Sequence[Engine], settings: Evaluation
             age = result.month - month
             rows = slice(result.low, result.high)
             factor = discount_factor(age, rate_annual=settings.discount_rate_annual)
-            flow = result.revenue.astype(np.float64) - result.cost_to_serve - result.discount
+            margin = result.revenue.astype(np.float64) - result.cost_to_serve
             total = value[draw, result.arm]
-            total[rows] += factor * result.active_prob * flow
+            total[rows] += factor * (result.active_prob * margin - result.billed_prob * result.discount)
             if age == 0:
                 direct = offers.direct_cost_per_line_amount[result.accepted] * result.base["lines"]
                 total[rows] -= result.undecided_prob * direct
