@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -98,7 +100,11 @@ def test_only_the_reached_accept_and_only_what_they_were_made(world: World, base
 
 def test_staff_limits_the_centre_alone(world: World, base: Subscribers) -> None:
     listed = assign(np.arange(len(base)))
-    limited, unlimited = (worked(world, base, listed, unlimited=flag) for flag in (False, True))
+    day = world.experiment.capacity.teams["day"].model_copy(update={"agents": 1})
+    scarce = world.experiment.capacity.model_copy(update={"teams": {"day": day}})
+    one_agent = replace(world, experiment=world.experiment.model_copy(update={"capacity": scarce}))
+    limited, unlimited = (worked(one_agent, base, listed, unlimited=flag, deadline_days=5.0)
+                          for flag in (False, True))
     assert 0 < limited.reached.sum() < unlimited.reached.sum()
     # Whoever is reached answers the same offer the same way, at whatever hour.
     both = limited.reached & unlimited.reached

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from churnsim.campaign.response import chosen_acceptance
+from churnsim.capacity.calendar import live_opening
 from churnsim.capacity.log import ContactLog
 from churnsim.capacity.orders import Orders
 from churnsim.capacity.settings import CapacitySettings
 from churnsim.capacity.work import Channels, work, work_unlimited
-from churnsim.core.clock import DAYS_PER_MONTH, HOURS_PER_MONTH, days_to_hours
+from churnsim.core.clock import DAYS_PER_MONTH, HOURS_PER_DAY, HOURS_PER_MONTH, days_to_hours
 from churnsim.core.columns import Subscribers
+from churnsim.core.draws import Key, stream, uniform
 from churnsim.lifecycle.engine import Engine
 from churnsim.lifecycle.treatment import Treatment
 from churnsim.offers.table import OfferTable
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
+
+FIRST_ATTEMPT = stream("campaign.first_attempt")
 
 # A contact at the very end of the month still falls into it.
 LAST_MOMENT = 1.0 - 1e-9
@@ -103,6 +107,25 @@ def make_orders(assignment: Assignment, base: Subscribers, *, channels: Channels
     )
 
 
+def spread_over_day(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key: Key,
+                    month: int) -> Orders:
+    """Return the orders of live channels released at a keyed moment of the first day the centre is open.
+
+    With as much staff as it takes, all would else be called the moment the centre opens, at the worst hour
+    for an answer. Never past the deadline.
+    """
+    release = orders.release_hours.copy()
+    for name, channel in channels.items():
+        rows = np.flatnonzero(orders.channel == name)
+        if channel.kind == "live" and len(rows):
+            opening = live_opening(name, channel, capacity, month=month)
+            first = opening.elapsed(release[rows])
+            day = opening.elapsed(opening.next_open(release[rows]) + HOURS_PER_DAY) - first
+            release[rows] = opening.moment(
+                first + day * uniform(key, FIRST_ATTEMPT, orders.subscriber[rows], month=month))
+    return replace(orders, release_hours=np.minimum(release, orders.deadline_hours))
+
+
 def run_wave(assignment: Assignment, base: Subscribers, *, engine: Engine, channels: Channels,
              capacity: CapacitySettings, offers: OfferTable, month: int, release_days: float,
              deadline_days: float, unlimited: bool) -> Wave:
@@ -113,6 +136,8 @@ def run_wave(assignment: Assignment, base: Subscribers, *, engine: Engine, chann
     """
     orders = make_orders(assignment, base, channels=channels, offers=offers, month=month,
                          release_days=release_days, deadline_days=deadline_days)
+    if unlimited:
+        orders = spread_over_day(orders, channels=channels, capacity=capacity, key=engine.key, month=month)
     centre = work_unlimited if unlimited else work
     log = centre(orders, channels=channels, capacity=capacity, key=engine.key, month=month)
     reached = log.outcomes.reached
