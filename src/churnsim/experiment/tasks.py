@@ -6,6 +6,8 @@ import importlib.metadata
 import multiprocessing
 import os
 import platform
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -164,14 +166,34 @@ def run_tasks(tasks: list[Task], store: Store, *, jobs: int, report: Report) -> 
 def _run_parallel(open_tasks: dict[str, Task], store: Store, jobs: int, report: Report) -> None:
     # BLAS and OpenMP read this when they are loaded: busy libraries on few cores stand in each other's way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    pool = ProcessPoolExecutor(min(jobs, len(open_tasks)), mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(min(jobs, len(open_tasks)), mp_context=multiprocessing.get_context("spawn"),
+                               initializer=_follow_main_process)
+    others = multiprocessing.active_children()
     try:
         _drain(open_tasks, store, pool, report)
+    except KeyboardInterrupt:
+        for worker in multiprocessing.active_children():
+            if worker not in others:
+                worker.terminate()
+        raise
     except BrokenProcessPool as error:
         raise ResultsError("a worker process died (killed, or out of memory); finished cells are kept: run "
                            "again, with fewer --jobs if memory is short") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _follow_main_process() -> None:
+    """Leave Ctrl-C to the main process, and end when it does: a killed one cannot tell its workers."""
+    main = multiprocessing.parent_process()
+    assert main is not None
+
+    def follow() -> None:
+        main.join()
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _drain(open_tasks: dict[str, Task], store: Store, pool: Executor, report: Report) -> None:
