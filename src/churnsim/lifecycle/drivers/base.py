@@ -73,14 +73,17 @@ class Driver:
 
 
 def check_drivers(drivers: Sequence[Driver], schema: Schema) -> None:
-    """Refuse drivers that name an unknown column or write a column somebody else owns.
+    """Refuse drivers of one name, and those that name an unknown column or write somebody else's.
 
     Raises
     ------
     ConfigError
         One line a finding.
     """
-    findings = []
+    names = [driver.name for driver in drivers]
+    findings = [
+        f"driver {name!r} stands {names.count(name)} times in the order of the month; rename or remove it"
+        for name in sorted(set(names)) if names.count(name) > 1]
     for driver in drivers:
         for name in (*driver.reads, *driver.writes):
             if name not in schema:

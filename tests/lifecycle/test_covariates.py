@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from churnsim.lifecycle.covariates import COVARIATES, covariate_matrix
+from churnsim.population.columns import CUSTOMER_TYPES, STATES
+
+from .examples import around, subscribers
+
+SUSPENDED = STATES.index("suspended")
+# Covariate -> what is set, what three subscribers must have. Month 7 stands in row 1 of a history.
+CASES = {
+    "price_sensitivity": ({"price_sensitivity": [-1, 0, 2]}, [-1, 0, 2]),
+    "discount": ({"discount_share": [0, 0.25, 1]}, [0, 0.25, 1]),
+    "discount_shock": ({"discount_shock": [0, 0.5, 1]}, [0, 0.5, 1]),
+    # Bills of months 7; 6, 5, 4; 3, 2: 60 over a mean of 30; 60 over 90; 900 over 30, cut at 2.
+    "bill_shock": ({"bill_amount": [[20, 80, 30], [60, 60, 900], [9, 9, 9], [9, 9, 9], [40, 90, 30],
+                                    [30, 100, 30]]}, [np.log(2.0), 0, 2]),
+    "service_sensitivity": ({"service_sensitivity": [-1, 0, 2]}, [-1, 0, 2]),
+    "complaint_stock": ({"complaint_stock": [0, 1, 1.5]}, [0, 1, 1.5]),
+    "fault_stock": ({"fault_stock": [0, 1, 1.5]}, [0, 1, 1.5]),
+    "dissatisfaction": ({"satisfaction": [70, 50, 100]}, [0, 1, -1.5]),
+    "promotion": ({}, [0, 1.5, 0]),
+    "attention": ({"attention": [0, 0.5, 1]}, [0, 0.5, 1]),
+    "shopping": ({"shopping": [0, 1, 0]}, [0, 1, 0]),
+    "out_of_contract": ({"contract_left_months": [0, 0, 1], "payment": [0, 1, 0]}, [1, 0, 0]),
+    "contract_ending": ({"contract_left_months": [0, 2, 3]}, [0, 1, 0]),
+    "bound": ({"contract_left_months": [0, 2, 3]}, [0, 0, 1]),
+    "newness": ({"tenure_months": [0, 3, 600]}, [1, np.exp(-1.0), np.exp(-59 / 3)]),
+    "wake": ({"wake": [0, 0.5, 1]}, [0, 0.5, 1]),
+    "migrant": ({"locality": [0, 1, 0]}, [0, 1, 0]),
+    "prepaid": ({"payment": [0, 1, 0]}, [0, 1, 0]),
+    "enterprise": ({"customer_type": [CUSTOMER_TYPES.index(kind) for kind in
+                                      ("family", "enterprise_small", "enterprise_large")]}, [0, 1, 1]),
+    "family": ({"customer_type": [CUSTOMER_TYPES.index(kind) for kind in
+                                  ("individual", "family", "enterprise_small")]}, [0, 1, 0]),
+    "arrears": ({"arrears_months": [0, 1, 12]}, [0, 1, 12]),
+    "usage_drop": ({"usage_deviation": [0.5, 0, -0.7]}, [0, 0, 0.7]),
+    "suspended": ({"state": [SUSPENDED, 0, SUSPENDED - 1]}, [1, 0, 0]),
+    "season": ({}, [0.25, 0.25, 0.25]),
+}
+AROUND = around(promotion=[0, 1.5, 0], network=[0, 0, 0], season=0.25)
+
+
+def test_every_covariate_has_a_case():
+    assert list(CASES) == list(COVARIATES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_by_hand(name):
+    columns, expected = CASES[name]
+    values = COVARIATES[name].compute(subscribers(**columns), AROUND)
+    assert values.shape == (3,)
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+
+
+def test_the_matrix_has_a_contiguous_row_a_name_in_the_order_asked_for():
+    base = subscribers(attention=[0, 0.5, 1], locality=[0, 1, 0])
+    made = covariate_matrix(("migrant", "season", "attention"), base, AROUND)
+    assert made.dtype == np.float32
+    assert made.flags.c_contiguous
+    assert made.tolist() == [[0, 1, 0], [0.25, 0.25, 0.25], [0, 0.5, 1]]
+
+
+def test_every_covariate_says_what_it_means():
+    assert all(len(covariate.meaning) > 5 for covariate in COVARIATES.values())
