@@ -1,4 +1,4 @@
-"""A small experiment for tests of the stages: the preset with few subscribers; what a test needs, it sets itself."""
+"""A small experiment for tests of the stages: the preset with few subscribers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from churnsim.core.columns import Subscribers
 from churnsim.experiment.load import Loaded, load_tree
 from churnsim.experiment.world import World, make_world
 
-SMALL = """
+SMALL = """\
 schema: 1
 name: small
 seed: 7

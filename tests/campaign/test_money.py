@@ -30,8 +30,11 @@ def test_margin_is_of_the_last_three_bills_and_may_be_negative() -> None:
 
 
 def test_offer_cost_is_device_and_discounted_bills() -> None:
-    offers = small_world("offers.discount_30.direct_cost_per_line_amount=5.0", "offers.discount_30.discount_share=0.2",
-                         "offers.discount_30.discount_months=2").offers
+    offers = small_world(
+        "offers.discount_30.direct_cost_per_line_amount=5.0",
+        "offers.discount_30.discount_share=0.2",
+        "offers.discount_30.discount_months=2",
+    ).offers
     cost = offer_cost(table(), offers, rate_annual=0.21)
     # Bills of the next two months at 90: 18 waived each, 1.21 ** (-1/12) and 1.21 ** (-2/12) of it today.
     waived = 18.0 * (1.21 ** (-1 / 12) + 1.21 ** (-2 / 12))

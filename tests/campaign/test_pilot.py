@@ -23,8 +23,15 @@ START = 2
 
 def run(world: World, *, engine: Engine | None = None, base: Subscribers | None = None) -> Trial:
     e = world.experiment
-    return run_pilot(world.pilot_population() if base is None else base, e.pilot, engine=engine or world.engine,
-                     signals=e.signals, channels=e.channels, capacity=e.capacity, rate_annual=0.1)
+    return run_pilot(
+        world.pilot_population() if base is None else base,
+        e.pilot,
+        engine=engine or world.engine,
+        signals=e.signals,
+        channels=e.channels,
+        capacity=e.capacity,
+        rate_annual=0.1,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,7 @@ def ids_of(trial: Trial) -> np.ndarray:
 
 def test_ids_are_the_pilots_own(world: World, trial: Trial) -> None:
     most = 2**39
-    assert pilot_ids(1)[0] == PILOT_FIRST_ID > evaluation_ids(5)[-1] and PILOT_FIRST_ID == most
+    assert pilot_ids(1)[0] == PILOT_FIRST_ID > evaluation_ids(5)[-1] and most == PILOT_FIRST_ID
     assert pilot_ids(3)[-1] < entrant_ids(1, cohort_month=0)[0]
     assert (ids_of(trial) >= PILOT_FIRST_ID).all() and (np.diff(ids_of(trial)) > 0).all()
     assert not np.isin(ids_of(trial), world.population().ids).any()
@@ -51,8 +58,12 @@ def test_ids_are_the_pilots_own(world: World, trial: Trial) -> None:
 
 @pytest.mark.parametrize(("channel", "consent"), [("call", "call_consent"), ("sms", "sms_consent")])
 def test_only_those_with_consent_and_details_take_part(channel: str, consent: str) -> None:
-    world = small_world(f"pilot.channel={channel}", "population.traits.contactable_share=0.6",
-                        "population.traits.call_consent_share=0.5", "population.traits.sms_consent_share=0.7")
+    world = small_world(
+        f"pilot.channel={channel}",
+        "population.traits.contactable_share=0.6",
+        "population.traits.call_consent_share=0.5",
+        "population.traits.sms_consent_share=0.7",
+    )
     start = world.pilot_population()
     may = start.ids[(start["contactable"] == 1) & (start[consent] == 1)]
     found = ids_of(run(world))
@@ -90,9 +101,12 @@ def test_the_ineligible_are_assigned_but_not_contacted(trial: Trial) -> None:
     assert set(trial.assigned[rows]) == {CONTROL, "contract_device"}
     assert len(rows) == (trial.eligible[:, k] & np.isin(trial.assigned, [CONTROL, "contract_device"])).sum()
     share = (1.0 - trial.control_share) / 3
-    assert trial.propensity("contract_device") == pytest.approx({
-        CONTROL: trial.control_share / (trial.control_share + share),
-        "contract_device": share / (trial.control_share + share)})
+    assert trial.propensity("contract_device") == pytest.approx(
+        {
+            CONTROL: trial.control_share / (trial.control_share + share),
+            "contract_device": share / (trial.control_share + share),
+        }
+    )
 
 
 def test_features_are_those_at_assignment(world: World, trial: Trial) -> None:
@@ -121,19 +135,41 @@ class Scripted(Engine):
         for month in range(start, start + months):
             contact = np.where(np.isfinite(self.contact) & (month == start), self.contact, 0.0)
             active = base["departure_time"] > month
-            observe(BlockMonth(
-                arm=0, low=0, high=len(base), month=month, base=base, revenue=nothing, cost_to_serve=nothing,
-                discount=nothing, active=active, active_prob=nothing, undecided=decision > month + contact,
-                undecided_prob=nothing, billed=active, billed_prob=nothing, accepted=treatment.accepted,
-                hazard=nothing))
+            observe(
+                BlockMonth(
+                    arm=0,
+                    low=0,
+                    high=len(base),
+                    month=month,
+                    base=base,
+                    revenue=nothing,
+                    cost_to_serve=nothing,
+                    discount=nothing,
+                    active=active,
+                    active_prob=nothing,
+                    undecided=decision > month + contact,
+                    undecided_prob=nothing,
+                    billed=active,
+                    billed_prob=nothing,
+                    accepted=treatment.accepted,
+                    hazard=nothing,
+                )
+            )
 
 
 def test_outcomes_by_hand() -> None:
-    world = small_world("pilot.size=4", "pilot.control_share=0.001", "offers.contract_device=null",
-                        "offers.service_recovery=null", "offers.discount_30.acceptance.base_prob=0.999999",
-                        "offers.discount_30.eligibility.min_tenure_months=0", "pilot.outcome_months=6",
-                        "channels.call.answer_prob_by_hour=[" + "1.0," * 23 + "1.0]", "signals.list_delay_days=3.0",
-                        "signals.risk_horizon_months=3")
+    world = small_world(
+        "pilot.size=4",
+        "pilot.control_share=0.001",
+        "offers.contract_device=null",
+        "offers.service_recovery=null",
+        "offers.discount_30.acceptance.base_prob=0.999999",
+        "offers.discount_30.eligibility.min_tenure_months=0",
+        "pilot.outcome_months=6",
+        "channels.call.answer_prob_by_hour=[" + "1.0," * 23 + "1.0]",
+        "signals.list_delay_days=3.0",
+        "signals.risk_horizon_months=3",
+    )
     base = world.pilot_population()
     for name in ("contactable", "call_consent"):
         base[name] = 1
@@ -160,10 +196,15 @@ def test_effect_of_assignment_agrees_with_exact_twins() -> None:
     """
     causes = small_world().experiment.lifecycle.causes
     strong = "{" + ", ".join(f"{name}: 0.02" for name in causes) + "}"
-    world = small_world("pilot.size=12000", "offers.service_recovery=null", "market.season_amplitude=0.0",
-                        f"offers.discount_30.hazard_multipliers={strong}", "offers.discount_30.effect_months=6",
-                        "offers.discount_30.acceptance.base_prob=0.95",
-                        *(f"lifecycle.causes.{name}.intercept=-4.6" for name in causes))
+    world = small_world(
+        "pilot.size=12000",
+        "offers.service_recovery=null",
+        "market.season_amplitude=0.0",
+        f"offers.discount_30.hazard_multipliers={strong}",
+        "offers.discount_30.effect_months=6",
+        "offers.discount_30.acceptance.base_prob=0.95",
+        *(f"lifecycle.causes.{name}.intercept=-4.6" for name in causes),
+    )
     trial = run(world)
     untreated = world.pilot_population()
     world.engine.run([(untreated, None)], start=0, months=START + world.experiment.pilot.outcome_months)

@@ -64,10 +64,14 @@ def test_draws_are_of_subscriber_offer_month_and_key() -> None:
     ids, prob = np.arange(1000), np.full(1000, 0.5)
     key = make_key(seed=1, replicate=0)
     first = accepts("a", prob, ids, key=key, month=2)
-    assert np.array_equal(accepts("a", prob[:7], ids[[900, 3, 5, 1, 8, 2, 999]], key=key, month=2),
-                          first[[900, 3, 5, 1, 8, 2, 999]])
-    others = (accepts("b", prob, ids, key=key, month=2), accepts("a", prob, ids, key=key, month=3),
-              accepts("a", prob, ids, key=make_key(seed=1, replicate=1), month=2))
+    assert np.array_equal(
+        accepts("a", prob[:7], ids[[900, 3, 5, 1, 8, 2, 999]], key=key, month=2), first[[900, 3, 5, 1, 8, 2, 999]]
+    )
+    others = (
+        accepts("b", prob, ids, key=key, month=2),
+        accepts("a", prob, ids, key=key, month=3),
+        accepts("a", prob, ids, key=make_key(seed=1, replicate=1), month=2),
+    )
     for other in others:
         assert 350 < (other == first).sum() < 650
 
@@ -80,8 +84,9 @@ def test_who_accepts_does_not_depend_on_who_else_is_contacted(world: World, base
     assert set(np.unique(everybody)) == {0, 1, 2, 3}
     assert ((everybody == 0) | (everybody == made)).all()
     some = rng.permutation(len(base))[:300]
-    alone = chosen_acceptance(base.take(some), made[some], factor[some], offers=world.offers, engine=world.engine,
-                              month=MONTH)
+    alone = chosen_acceptance(
+        base.take(some), made[some], factor[some], offers=world.offers, engine=world.engine, month=MONTH
+    )
     assert np.array_equal(alone, everybody[some])
 
 
@@ -91,8 +96,9 @@ def test_each_contact_has_the_factor_of_its_channel(world: World, base: Subscrib
     for factor in (1.0, 0.25):
         values = np.full(len(base), factor)
         taken[factor] = chosen_acceptance(base, code, values, offers=world.offers, engine=world.engine, month=MONTH) > 0
-        prob = acceptance_prob(world.offers.settings["discount_30"], base, engine=world.engine, month=MONTH,
-                               channel_factor=factor)
+        prob = acceptance_prob(
+            world.offers.settings["discount_30"], base, engine=world.engine, month=MONTH, channel_factor=factor
+        )
         error = np.sqrt((prob * (1 - prob)).sum()) / len(base)
         assert taken[factor].mean() == pytest.approx(prob.mean(), abs=4 * error)
     mixed = np.where(base.ids % 2 == 0, 1.0, 0.25)

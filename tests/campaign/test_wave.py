@@ -39,12 +39,28 @@ def assign(rows: list[int] | np.ndarray, *, offer: int = 1, channel: str = "call
     return Assignment(np.asarray(rows, np.int64), np.full(n, offer, np.int64), np.full(n, channel), np.full(n, value))
 
 
-def worked(world: World, base: Subscribers, assignment: Assignment, *, unlimited: bool = False,
-           release_days: float = 2.0, deadline_days: float = 25.0) -> Wave:
+def worked(
+    world: World,
+    base: Subscribers,
+    assignment: Assignment,
+    *,
+    unlimited: bool = False,
+    release_days: float = 2.0,
+    deadline_days: float = 25.0,
+) -> Wave:
     e = world.experiment
-    return run_wave(assignment, base, engine=world.engine, channels=e.channels, capacity=e.capacity,
-                    offers=world.offers, month=MONTH, release_days=release_days, deadline_days=deadline_days,
-                    unlimited=unlimited)
+    return run_wave(
+        assignment,
+        base,
+        engine=world.engine,
+        channels=e.channels,
+        capacity=e.capacity,
+        offers=world.offers,
+        month=MONTH,
+        release_days=release_days,
+        deadline_days=deadline_days,
+        unlimited=unlimited,
+    )
 
 
 def both_channels(base: Subscribers) -> Assignment:
@@ -54,10 +70,18 @@ def both_channels(base: Subscribers) -> Assignment:
 
 
 def test_orders_by_hand(world: World, base: Subscribers) -> None:
-    assignment = Assignment(np.array([9, 2, 5]), np.array([1, 3, 2]), np.array(["call", "sms", "call"]),
-                            np.array([1.5, -2.0, 7.0]))
-    orders = make_orders(assignment, base, channels=world.experiment.channels, offers=world.offers, month=MONTH,
-                         release_days=2.0, deadline_days=25.0)
+    assignment = Assignment(
+        np.array([9, 2, 5]), np.array([1, 3, 2]), np.array(["call", "sms", "call"]), np.array([1.5, -2.0, 7.0])
+    )
+    orders = make_orders(
+        assignment,
+        base,
+        channels=world.experiment.channels,
+        offers=world.offers,
+        month=MONTH,
+        release_days=2.0,
+        deadline_days=25.0,
+    )
     assert orders.order_id.tolist() == [2, 0, 1]
     assert orders.subscriber.tolist() == base.ids[[9, 2, 5]].tolist()
     assert orders.channel.tolist() == ["call", "sms", "call"]
@@ -103,8 +127,7 @@ def test_staff_limits_the_centre_alone(world: World, base: Subscribers) -> None:
     day = world.experiment.capacity.teams["day"].model_copy(update={"agents": 1})
     scarce = world.experiment.capacity.model_copy(update={"teams": {"day": day}})
     one_agent = replace(world, experiment=world.experiment.model_copy(update={"capacity": scarce}))
-    limited, unlimited = (worked(one_agent, base, listed, unlimited=flag, deadline_days=5.0)
-                          for flag in (False, True))
+    limited, unlimited = (worked(one_agent, base, listed, unlimited=flag, deadline_days=5.0) for flag in (False, True))
     assert 0 < limited.reached.sum() < unlimited.reached.sum()
     # Whoever is reached answers the same offer the same way, at whatever hour.
     both = limited.reached & unlimited.reached

@@ -46,8 +46,10 @@ def test_one_class_is_refused(left: npt.NDArray[np.bool_], count: int) -> None:
     X, _ = made(4, seed=1)
     with pytest.raises(DataError) as caught:
         ChurnModel("logistic", horizon_months=3, seed=1).fit(X, left)
-    assert str(caught.value) == (f"churn model: {count} of 4 subscribers left within 3 months; it needs some who left "
-                                 "and some who stayed: enlarge pilot.size")
+    assert str(caught.value) == (
+        f"churn model: {count} of 4 subscribers left within 3 months; it needs some who left "
+        "and some who stayed: enlarge pilot.size"
+    )
 
 
 def test_monthly_rate_by_hand() -> None:

@@ -60,23 +60,52 @@ def test_later_months_change_nothing(base: Subscribers) -> None:
 
 def test_features_by_hand() -> None:
     one = Subscribers.empty(SCHEMA, np.array([41]))
-    values = {"customer_type": 1, "lines": 4, "locality": 0, "payment": 0, "plan_price_amount": 100.0,
-              "tenure_months": 24, "contract_left_months": 2, "complaint_stock": 1.5, "fault_stock": 0.5,
-              "ad_click_stock": 2.0, "arrears_months": 3, "discount_share": 0.25, "state": STATES.index("suspended")}
+    values = {
+        "customer_type": 1,
+        "lines": 4,
+        "locality": 0,
+        "payment": 0,
+        "plan_price_amount": 100.0,
+        "tenure_months": 24,
+        "contract_left_months": 2,
+        "complaint_stock": 1.5,
+        "fault_stock": 0.5,
+        "ad_click_stock": 2.0,
+        "arrears_months": 3,
+        "discount_share": 0.25,
+        "state": STATES.index("suspended"),
+    }
     for name, value in values.items():
         one[name] = value
-    for ago, (usage, bill) in enumerate(((2.0, 130.0), (4.0, 100.0), (6.0, 110.0), (8.0, 90.0), (1.0, 1.0),
-                                         (3.0, 1.0)), start=1):
+    for ago, (usage, bill) in enumerate(
+        ((2.0, 130.0), (4.0, 100.0), (6.0, 110.0), (8.0, 90.0), (1.0, 1.0), (3.0, 1.0)), start=1
+    ):
         one.lag("usage_gb", month=MONTH, months_ago=ago)[:] = usage
         one.lag("bill_amount", month=MONTH, months_ago=ago)[:] = bill
     found = features(Observed(one, MONTH))
     assert found.index.tolist() == [41] and found.index.name == "subscriber"
     expected = {
-        "log_price": np.log(25.0), "log_lines": np.log(4.0), "family": 1.0, "enterprise": 0.0, "prepaid": 0.0,
-        "migrant": 0.0, "log_tenure": np.log(25.0), "newness": np.exp(-8.0), "out_of_contract": 0.0,
-        "contract_ending": 1.0, "contract_left": 2.0, "log_usage": np.log(2.0), "usage_change": np.log(2.0 / 6.0),
-        "usage_trend": np.log(4.0 / 4.0), "bill_change": np.log(1.3), "complaints": 1.5, "faults": 0.5,
-        "ad_clicks": 2.0, "arrears": 3.0, "suspended": 1.0, "discount": 0.25,
+        "log_price": np.log(25.0),
+        "log_lines": np.log(4.0),
+        "family": 1.0,
+        "enterprise": 0.0,
+        "prepaid": 0.0,
+        "migrant": 0.0,
+        "log_tenure": np.log(25.0),
+        "newness": np.exp(-8.0),
+        "out_of_contract": 0.0,
+        "contract_ending": 1.0,
+        "contract_left": 2.0,
+        "log_usage": np.log(2.0),
+        "usage_change": np.log(2.0 / 6.0),
+        "usage_trend": np.log(4.0 / 4.0),
+        "bill_change": np.log(1.3),
+        "complaints": 1.5,
+        "faults": 0.5,
+        "ad_clicks": 2.0,
+        "arrears": 3.0,
+        "suspended": 1.0,
+        "discount": 0.25,
     }
     assert dict(found.dtypes) == dict.fromkeys(expected, np.dtype(np.float64))
     assert found.iloc[0].to_dict() == pytest.approx(expected, rel=1e-6)

@@ -92,7 +92,7 @@ def _preset(tree: Tree) -> Tree:
     name = tree.data.get("preset", DEFAULT_PRESET)
     if name not in presets():
         raise ConfigError(f"{tree.origin(('preset',))}: preset: no preset {name!r}; "
-                          f"there are {', '.join(presets())}.{did_you_mean(str(name), presets())}")
+                          f"there are {', '.join(presets())}{did_you_mean(str(name), presets())}")
     text = (resources.files("churnsim") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     return parse_yaml(text, f"preset {name}")
 

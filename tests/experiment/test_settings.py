@@ -1,0 +1,93 @@
+"""Every check between sections, with its message; what a policy's result depends on."""
+
+from __future__ import annotations
+
+import pytest
+from small_world import load_small
+
+from churnsim.errors import ConfigError
+from churnsim.experiment.settings import policy_sections
+
+CHECKS = {
+    # experiment
+    "sweep={seed: []}": "sweep.seed: give at least one value",
+    "campaign.channels=[]": "campaign.channels: name at least one of call, sms",
+    "campaign.channels=[call, fax, sms]": "campaign.channels[1]: no channel 'fax'; there are call, sms",
+    "campaign.channels=[sms]": "pilot.channel: 'call' is not among campaign.channels (sms); rankings use the pilot's "
+    "channel",
+    "channels.call.acceptance_factor=0.0": "pilot.channel: nobody accepts through this channel (acceptance_factor 0); "
+    "use another",
+    "pilot.start_month=0": "pilot.start_month: must be at least 1: features look at the month before",
+    "pilot.start_month=4": "pilot.outcome_months: the pilot's outcomes end with month 10, after the campaign month 8 "
+    "(lifecycle.history_months) starts; start earlier or lengthen the history",
+    "signals.risk_horizon_months=7": "signals.risk_horizon_months: must be at most pilot.outcome_months (6)",
+    "evaluation.horizon_months=6": "evaluation.horizon_months: must be above pilot.outcome_months (6)",
+    "evaluation.horizon_months=17": "evaluation.horizon_months: must be at least 18: the longest effect or added "
+    "contract lasts 12 months, and its benefit needs 6 more to show",
+    "campaign.deadline_days=2.0": "campaign.deadline_days: must be later than signals.list_delay_days (2.0): no order "
+    "could be worked",
+    "pilot.control_share=1.0": "pilot.control_share: must lie strictly between 0 and 1",
+    "uplift.learners.stay.outcome=margin_months": "uplift.learners.stay.outcome: t_logistic learns 0/1 outcomes only; "
+    "use stayed (got margin_months)",
+    "uplift.min_reach_prob=0.0": "uplift.min_reach_prob: must be more than 0 (got 0.0)",
+    "policies.everyone.offer=null": "policies.everyone.offer: is needed by a policy of kind everyone; add it",
+    "policies.everyone.channel=null": "policies.everyone.channel: is needed by a policy of kind everyone; add it",
+    "policies.uplift_value.learner=null": "policies.uplift_value.learner: is needed by a policy of kind uplift_value; "
+    "add it",
+    "policies.random.offer=discount_30": "policies.random.offer: is not used by a policy of kind random; remove it",
+    "policies.everyone.offer=gift": "policies.everyone.offer: no offer 'gift'; there are discount_30, contract_device, "
+    "service_recovery",
+    "policies.everyone.channel=fax": "policies.everyone.channel: no channel 'fax'; there are call, sms",
+    "policies.uplift_value.learner=best": "policies.uplift_value.learner: no learner 'best'; there are value, stay",
+    # One of each package's own checks, which its tests know in full.
+    "population.size=null": "population.size: needed when there is no population.table; give the number of subscribers",
+    "lifecycle.shopping.log_odds={weather: 1.0}": "lifecycle.shopping.log_odds.weather: no such covariate; there are ",
+    "offers.discount_30.hazard_multipliers.weather=0.5": "offers.discount_30.hazard_multipliers.weather: no such "
+    "cause; lifecycle.causes has service, price, competitor, ",
+    "capacity.teams.day.channels=[sms]": "capacity.teams.day.channels",
+}
+
+
+@pytest.mark.parametrize("override", CHECKS)
+def test_each_check_says_what_where_and_what_to_do(override: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_small(override)
+    lines = str(caught.value).splitlines()
+    found = [line.split(": ", 1)[1] for line in lines]
+    assert any(line.startswith(CHECKS[override]) for line in found), "\n".join(found)
+    if not CHECKS[override].endswith((" ", "channels")):
+        assert CHECKS[override] in found
+
+
+def test_offers_and_policies_cannot_all_be_taken_out() -> None:
+    e = load_small().experiment
+    for section, message in (
+        ("offers", "between 1 and 100 offers are needed (got 0)"),
+        ("policies", "at least one policy is needed"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load_small(*(f"{section}.{name}=null" for name in getattr(e, section)))
+        assert f": {section}: {message}" in str(caught.value)
+
+
+def test_only_budgeted_policies_depend_on_the_budget() -> None:
+    rich, poor = (load_small(f"campaign.budget_amount={amount}").experiment for amount in (9.0, 1.0))
+    depends = {name: policy_sections(rich, name) != policy_sections(poor, name) for name in rich.policies}
+    assert depends == {
+        "none": False,
+        "everyone": False,
+        "everyone_capacity": False,
+        "random": True,
+        "churn_risk": True,
+        "risk_value": True,
+        "uplift_value": True,
+        "oracle": True,
+    }
+    late = load_small("campaign.deadline_days=20.0").experiment
+    assert policy_sections(late, "everyone") != policy_sections(load_small().experiment, "everyone")
+
+
+def test_plain_data_has_the_keys_of_the_file() -> None:
+    plain = load_small().experiment.plain()
+    assert plain["schema"] == 1 and "schema_version" not in plain
+    assert plain["population"]["traits"]["contract_length_months_shares"].keys() <= {0, 12, 24, "0", "12", "24"}

@@ -1,0 +1,223 @@
+"""What is learned from a pilot, on simulated trials whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from churnsim.core.draws import Key, make_key
+from churnsim.errors import DataError
+from churnsim.uplift.models import RANKINGS, Models, Predictions
+from churnsim.uplift.settings import Learner, UpliftSettings
+from churnsim.uplift.trial import CONTROL, Trial
+
+KEY = make_key(seed=1, replicate=0, purpose="learner")
+OFFERS = ("call", "gift")
+MONTHS, HORIZON, RATE = 6, 24, 0.1
+VALUE = {"value": Learner(kind="dr_ridge", outcome="margin_months")}
+STAY = {"stay": Learner(kind="t_logistic", outcome="stayed")}
+
+
+def made_trial(*, n: int = 9000, effect: npt.ArrayLike = (0.10, 0.0), targeted: bool = False, seed: int = 3) -> Trial:
+    """Return a trial in which assignment adds `effect` to the chance of staying six months.
+
+    Two features; "risk" moves the chance to leave between 10 and 40 %. Of those with an offer 60 % are reached and
+    half of these accept. `targeted`: the first offer helps the riskier half and drives the others away.
+    """
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(
+        {"risk": rng.uniform(-1, 1, n), "noise": rng.normal(size=n)},
+        index=pd.Index(np.arange(n) + 100, name="subscriber"),
+    )
+    code = rng.integers(0, 3, n)
+    effects = np.concatenate([[0.0], np.asarray(effect, dtype=float)])[code]
+    if targeted:
+        effects = np.where(code == 1, np.where(X["risk"] > 0, 0.25, -0.25), 0.0)
+    stay_prob = 0.75 - 0.15 * X["risk"].to_numpy() + effects
+    u = rng.random(n)
+    stayed = u < stay_prob
+    reached = (code > 0) & (rng.random(n) < 0.6)
+    return Trial(
+        offers=OFFERS,
+        X=X,
+        assigned=np.array((CONTROL, *OFFERS))[code],
+        control_share=1 / 3,
+        eligible=np.ones((n, 2), bool),
+        reached=reached,
+        accepted=reached & (rng.random(n) < 0.5),
+        planned_reach=np.full(n, 0.6),
+        stayed=stayed,
+        left_early=~stayed & (u > (1 + stay_prob) / 2),
+        margin_months=np.where(stayed, 6.0, 3.0),
+        margin_amount=np.full(n, 20.0),
+        offer_cost_amount=np.full((n, 2), 2.0),
+        contact_cost_amount=np.full(n, 0.5),
+    )
+
+
+def fitted(
+    trial: Trial,
+    learners: dict[str, Learner] = VALUE,
+    *,
+    shrink: bool = True,
+    key: Key = KEY,
+    min_reach_prob: float = 0.1,
+) -> Models:
+    settings = UpliftSettings(learners=learners, folds=3, shrink=shrink, min_reach_prob=min_reach_prob)
+    return Models(
+        trial,
+        settings,
+        churn_model="logistic",
+        risk_horizon_months=3,
+        outcome_months=MONTHS,
+        horizon_months=HORIZON,
+        rate_annual=RATE,
+        key=key,
+    )
+
+
+@pytest.fixture(scope="module")
+def trial() -> Trial:
+    return made_trial()
+
+
+def test_months_after_by_hand() -> None:
+    models = Models.__new__(Models)
+    models.churn = SimpleNamespace(horizon_months=3)  # type: ignore[assignment]
+    models.base_rate = 0.2
+    models._outcome_months, models._horizon, models._rate = 2, 5, 0.21
+    # Monthly rates 0.1 and 0: stay (0.1 + 0.2) / 2 less than 1, and 0.9.
+    found = models.months_after(np.array([0.271, 0.0]))
+    discount = [1.21 ** (-month / 12) for month in (2, 3, 4)]
+    expected = [sum(d * stay**k for k, d in enumerate(discount)) for stay in (0.85, 0.9)]
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def predictions(models: Models, trial: Trial) -> Predictions:
+    return models.predict(trial.X, planned_reach=trial.planned_reach)
+
+
+def test_planted_effect_on_staying_comes_back(trial: Trial) -> None:
+    """Per contact a planted effect of assignment of 0.10 is 0.10 / 0.6; 4 standard errors, false alarm 1.3e-4."""
+    models = fitted(trial, STAY, shrink=False)
+    found = predictions(models, trial)
+    kept = sum((1 + RATE) ** (-month / 12) for month in range(MONTHS)) / 2 + models.months_after(found.risk)
+    effect = (found.months["stay"] * 0.6 / kept[:, None]).mean(axis=0)
+    report = models.report.set_index("offer")
+    for k, (offer, planted) in enumerate(zip(OFFERS, (0.10, 0.0), strict=True)):
+        error = report.loc[offer, "effect_se"]
+        assert effect[k] == pytest.approx(planted, abs=4 * error), offer
+        assert report.loc[offer, "effect_of_assignment"] == pytest.approx(planted, abs=4 * error), offer
+    assert 4 * report.loc["call", "effect_se"] < 0.06
+
+
+def test_planted_effect_on_margin_comes_back(trial: Trial) -> None:
+    """Staying is worth three more months of the pilot and those expected after it."""
+    models = fitted(trial, VALUE, shrink=False)
+    found = predictions(models, trial)
+    worth = 3.0 + models.months_after(found.risk)
+    report = models.report.set_index("offer")
+    for k, (offer, planted) in enumerate(zip(OFFERS, (0.10, 0.0), strict=True)):
+        # The planted effect is the same for all, so the mean effect is planted x mean worth.
+        assert 0.6 * found.months["value"][:, k].mean() == pytest.approx(
+            planted * worth.mean(), abs=4 * report.loc[offer, "effect_se"]
+        ), offer
+
+
+def test_the_report_counts_the_trial(trial: Trial) -> None:
+    report = fitted(trial, VALUE | STAY).report
+    assert list(zip(report["learner"], report["offer"], strict=True)) == [
+        (learner, offer) for learner in ("value", "stay") for offer in OFFERS
+    ]
+    row = report.iloc[0]
+    call, control = trial.assigned == "call", trial.assigned == CONTROL
+    assert (row["n_offer"], row["n_control"]) == (call.sum(), control.sum())
+    assert (row["left_offer"], row["left_control"]) == ((call & ~trial.stayed).sum(), (control & ~trial.stayed).sum())
+    assert row["reached_share"] == pytest.approx(trial.reached[call].mean())
+    assert row["minimum_detectable_effect"] > 0.0 and row["kind"] == "dr_ridge"
+
+
+def test_shrinking_draws_an_absent_effect_to_nothing(trial: Trial) -> None:
+    raw, shrunk = (predictions(fitted(trial, STAY, shrink=flag), trial).months["stay"] for flag in (False, True))
+    assert np.abs(shrunk[:, 1]).mean() < 0.7 * np.abs(raw[:, 1]).mean()
+    assert shrunk[:, 0].mean() > 0.8 * raw[:, 0].mean()
+
+
+def test_effects_are_divided_by_reach_but_never_by_less_than_the_floor(trial: Trial) -> None:
+    models = fitted(trial, VALUE, min_reach_prob=0.3)
+    few = trial.X.iloc[:3]
+    at = {reach: models.predict(few, planned_reach=np.full(3, reach)).months["value"] for reach in (0.05, 0.3, 0.6)}
+    assert np.array_equal(at[0.05], at[0.3])
+    assert at[0.6] == pytest.approx(at[0.3] / 2.0)
+
+
+def test_acceptance_is_learned_where_there_are_enough_of_both(trial: Trial) -> None:
+    reached = (trial.assigned == "call") & trial.reached
+    prob = np.where(trial.X["risk"] > 0, 0.8, 0.2)
+    accepted = reached & (np.random.default_rng(1).random(len(prob)) < prob)
+    few = np.flatnonzero((trial.assigned == "gift") & trial.reached)[:7]
+    accepted[few] = True
+    models = fitted(replace(trial, accepted=accepted), STAY)
+    found = predictions(models, trial).accept
+    assert found[:, 0].mean() == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(reached.sum()))
+    assert found[trial.X["risk"] > 0.5, 0].mean() > 0.7 and found[trial.X["risk"] < -0.5, 0].mean() < 0.3
+    share = 7 / ((trial.assigned == "gift") & trial.reached).sum()
+    assert found[:, 1] == pytest.approx(np.full(len(found), share))
+
+
+def test_best_campaign_is_the_planted_offer(trial: Trial) -> None:
+    best = fitted(trial).best
+    assert tuple(best) == RANKINGS
+    for ranking in RANKINGS:
+        assert best[ranking].offer == "call" and best[ranking].value_amount > 0.0
+        # It pays with everybody: 0.1 x 14 months x 20 against less than 2.
+        assert best[ranking].depth_share >= 0.8
+    swapped = fitted(made_trial(effect=(0.0, 0.10))).best
+    assert {campaign.offer for campaign in swapped.values()} == {"gift"}
+
+
+def test_a_ranking_that_finds_those_who_gain_stops_there() -> None:
+    best = fitted(made_trial(targeted=True)).best
+    assert best["churn_risk"].offer == "call" and 0.4 <= best["churn_risk"].depth_share <= 0.6
+    assert best["churn_risk"].value_amount > 2.0 * max(best["random"].value_amount, 0.0)
+
+
+def test_best_value_by_hand(trial: Trial) -> None:
+    """At depth 1 the value is the mean of score x margin less planned cost, whatever the order."""
+    models = fitted(replace(trial, contact_cost_amount=np.full(len(trial.X), -1000.0)))
+    for campaign in models.best.values():
+        # A contact that pays 1000 makes everybody worth it: the rest is effect x margin - reach x accept x offer.
+        assert campaign.depth_share == 1.0
+        report = models.report.set_index("offer").loc[campaign.offer]
+        rows = trial.rows_for(campaign.offer)
+        accept = models.predict(trial.X.iloc[rows], planned_reach=trial.planned_reach[rows]).accept
+        spent = 0.6 * accept[:, OFFERS.index(campaign.offer)].mean() * 2.0
+        assert campaign.value_amount == pytest.approx(report["effect_of_assignment"] * 20.0 + 1000.0 - spent, rel=1e-9)
+
+
+def test_too_small_a_pilot_is_refused(trial: Trial) -> None:
+    small = made_trial(n=300)
+    smallest = min((small.assigned == arm).sum() for arm in (CONTROL, "call"))
+    with pytest.raises(DataError) as caught:
+        fitted(small)
+    assert str(caught.value) == (
+        f"pilot: {smallest} subscribers in the smaller arm for offer 'call', at least 200 "
+        "are needed to learn its effects; enlarge pilot.size"
+    )
+    with pytest.raises(DataError) as caught:
+        fitted(replace(trial, assigned=np.full(len(trial.X), "call")))
+    assert str(caught.value) == ("pilot: nobody was assigned to control; enlarge pilot.size or pilot.control_share")
+
+
+def test_same_seed_same_bits(trial: Trial) -> None:
+    first, second, other = (fitted(trial, VALUE | STAY, key=key) for key in (KEY, KEY, Key(9, 9)))
+    for name in ("value", "stay"):
+        assert np.array_equal(predictions(first, trial).months[name], predictions(second, trial).months[name])
+    pd.testing.assert_frame_equal(first.report, second.report, check_exact=True)
+    assert first.best == second.best
+    assert not first.report.equals(other.report)
