@@ -42,7 +42,7 @@ class Store:
         """Return a finished cell."""
         at = self.folder / key
         try:
-            with np.load(at / "arrays.npz") as arrays:
+            with (at / "arrays.npz").open("rb") as file, np.load(file) as arrays:
                 loaded = {name: arrays[name] for name in arrays.files}
             frames = {path.stem: pd.read_parquet(path) for path in sorted(at.glob("*.parquet"))}
             return Cell(json.loads((at / "facts.json").read_text(encoding="utf-8")), loaded, frames)

@@ -1,0 +1,168 @@
+"""Task keys: a cell's key changes exactly when something changes that it may read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from small_world import load_small
+
+from churnsim.errors import ConfigError
+from churnsim.experiment.load import Loaded
+from churnsim.experiment.store import Cell, Store
+from churnsim.experiment.tasks import Task, make_tasks, run_tasks, versions
+from churnsim.policy.settings import BUDGETED
+
+KINDS = load_small().experiment.policies
+ALL_POLICIES = set(KINDS)
+EVERYTHING = {"history", "plan", "truth"} | ALL_POLICIES
+BUDGETED_POLICIES = {name for name, policy in KINDS.items() if policy.kind in BUDGETED}
+
+
+def tasks_of(loaded: Loaded) -> list[Task]:
+    return make_tasks(loaded)[0]
+
+
+def keys(loaded: Loaded) -> dict[tuple[str, int], str]:
+    return {(task.policy or task.stage, task.replicate): task.key for task in tasks_of(loaded)}
+
+
+BEFORE = keys(load_small())
+
+
+def changed(*overrides: str) -> set[str]:
+    """Return stages and policies whose keys changed, in every replicate alike."""
+    after = keys(load_small(*overrides))
+    found = [
+        {name for (name, r), key in after.items() if r == replicate and BEFORE.get((name, r)) != key}
+        for replicate in (0, 1)
+    ]
+    assert found[0] == found[1]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("name=other", set()),
+        ("gate.margin_share=0.5", set()),
+        ("replicates=3", set()),
+        ("scenarios={a: {uplift: {folds: 4}}}", set()),
+        ("sweep={uplift.folds: [4]}", set()),
+        ("seed=8", EVERYTHING),
+        ("currency=EUR", EVERYTHING),
+        ("population.size=501", EVERYTHING),
+        ("market.network.persistence=0.5", EVERYTHING),
+        ("lifecycle.contact.wake=0.5", EVERYTHING),
+        ("offers.discount_30.effect_months=4", EVERYTHING),
+        ("channels.sms.read_prob=0.5", EVERYTHING - {"history"}),
+        ("capacity.teams.day.agents=3", EVERYTHING - {"history"}),
+        ("signals.list_delay_days=3.0", EVERYTHING - {"history"}),
+        ("evaluation.inner_draws=3", EVERYTHING - {"history"}),
+        ("campaign.channels=[call]", EVERYTHING - {"history"}),
+        ("pilot.size=4001", {"plan"} | ALL_POLICIES),
+        ("uplift.folds=4", {"plan"} | ALL_POLICIES),
+        ("campaign.deadline_days=20.0", ALL_POLICIES),
+        ("campaign.budget_amount=10.0", BUDGETED_POLICIES),
+        ("policies.random.kind=churn_risk", {"random"}),
+        ("policies.everyone.offer=contract_device", {"everyone"}),
+        ("policies.extra={kind: random}", {"extra"}),
+        ("policies.random=null", set()),
+    ],
+)
+def test_a_key_changes_iff_its_stage_may_read_the_change(override: str, expected: set[str]) -> None:
+    assert changed(override) == expected
+
+
+def test_keys_are_apart_by_stage_policy_and_replicate() -> None:
+    assert len(set(BEFORE.values())) == len(BEFORE) == 2 * len(EVERYTHING)
+    assert all(len(key) == 64 for key in BEFORE.values())
+    # Two names for one policy share a cell.
+    twice = keys(load_small("policies.extra={kind: random}"))
+    assert twice["extra", 0] == twice["random", 0]
+
+
+def test_equal_cells_of_scenarios_are_shared() -> None:
+    base, poor, deaf = make_tasks(
+        load_small(
+            extra="\nscenarios:\n  poor: {campaign: {budget_amount: 10.0}}\n  deaf: {seed: 1}\n".replace(
+                "seed: 1", "uplift: {folds: 4}"
+            )
+        )
+    )
+    shared = {task.policy or task.stage for task in poor} - {
+        task.policy for task, other in zip(poor, base, strict=True) if task.key != other.key
+    }
+    assert shared == EVERYTHING - BUDGETED_POLICIES
+    assert [task.key for task in deaf if task.stage == "truth"] == [task.key for task in base if task.stage == "truth"]
+
+
+def test_needs_come_first_and_labels_say_what_runs() -> None:
+    seen: set[str] = set()
+    for task in tasks_of(load_small()):
+        assert seen.issuperset(task.needs)
+        seen.add(task.key)
+    labels = [task.label for task in tasks_of(load_small())]
+    assert labels[:4] == ["history, replicate 0", "plan, replicate 0", "truth, replicate 0", "policy none, replicate 0"]
+    (scenario,) = make_tasks(load_small(extra="\nscenarios: {poor: {uplift: {folds: 4}}}\n"))[1:]
+    assert scenario[0].label == "history, replicate 0, scenario poor"
+
+
+TABLE = "population.table={path: table.csv, mapping: table.yaml}"
+
+
+def test_input_files_are_part_of_the_key(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("id\n1\n")
+    (tmp_path / "table.yaml").write_text("a: 1\n")
+    first = keys(load_small(TABLE, folder=tmp_path))
+    assert first.keys() == BEFORE.keys() and not set(first.values()) & set(BEFORE.values())
+    (tmp_path / "table.csv").write_text("id\n2\n")
+    second = keys(load_small(TABLE, folder=tmp_path))
+    (tmp_path / "table.yaml").write_text("a: 2\n")
+    third = keys(load_small(TABLE, folder=tmp_path))
+    assert not set(first.values()) & set(second.values()) and not set(second.values()) & set(third.values())
+
+
+def test_a_missing_input_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        tasks_of(load_small(TABLE, folder=tmp_path))
+    assert str(caught.value) == (
+        f"population.table.path: cannot read {tmp_path / 'table.csv'} (No such file or "
+        "directory); correct the path, which is relative to the experiment file"
+    )
+
+
+def test_versions_and_sources_are_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert versions()["numpy"].count(".") == 2 and versions()["python"].startswith("3.")
+    monkeypatch.setattr("churnsim.experiment.tasks._surroundings", lambda: "other sources")
+    assert not set(keys(load_small()).values()) & set(BEFORE.values())
+
+
+def test_only_unfinished_cells_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def pretend(task: Task, store: Store) -> float:
+        ran.append(task.label)
+        store.write(task.key, Cell())
+        return 0.0
+
+    monkeypatch.setattr("churnsim.experiment.tasks.run_task", pretend)
+    store = Store(tmp_path)
+    store.folder.mkdir()
+    told: list[tuple[int, int]] = []
+
+    def report(task: Task, seconds: float, done: int, to_do: int) -> None:
+        told.append((done, to_do))
+
+    def go(tasks: Iterable[Task]) -> tuple[int, int]:
+        return run_tasks(list(tasks), store, jobs=1, report=report)
+
+    n = len(BEFORE)
+    assert go(tasks_of(load_small())) == (n, 0)
+    assert told == [(k, n) for k in range(1, n + 1)]
+    assert go(tasks_of(load_small())) == (0, n)
+    ran.clear()
+    assert go(tasks_of(load_small("policies.extra={kind: churn_risk}"))) == (0, n)
+    assert go(tasks_of(load_small("policies.extra={kind: everyone, offer: discount_30, channel: sms}"))) == (2, n)
+    assert ran == ["policy extra, replicate 0", "policy extra, replicate 1"]
