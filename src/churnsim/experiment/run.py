@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from churnsim.evaluation.intervals import paired_difference
-from churnsim.experiment.load import Loaded
+from churnsim.experiment.load import BASE_SCENARIO, Loaded
 from churnsim.experiment.store import Store, writing
 from churnsim.experiment.summary import METRICS, summarise
 from churnsim.experiment.tasks import Report, Task, make_tasks, run_tasks, versions
@@ -147,7 +147,7 @@ def _collect(loaded: Loaded, tasks: list[Task], store: Store, ran: int, reused: 
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in RUN_FRAMES}
     frames |= {name: [] for names in STAGE_FRAMES.values() for name in names}
     diagnostics: list[dict[str, Any]] = []
-    notes: dict[str, list[int]] = {}
+    notes: dict[str, dict[str, list[int]]] = {}
     for task in tasks:
         cell = store.read(task.key)
         at = {"scenario": task.scenario, "replicate": task.replicate}
@@ -155,8 +155,8 @@ def _collect(loaded: Loaded, tasks: list[Task], store: Store, ran: int, reused: 
             facts.setdefault(task.scenario, {}).setdefault(task.policy, []).append(cell.facts)
             at = {"scenario": task.scenario, "policy": task.policy, "replicate": task.replicate}
             if cell.facts["note"]:
-                where = "" if task.scenario == "base" else f"{task.scenario}, "
-                notes.setdefault(f"{where}{task.policy}: {cell.facts['note']}", []).append(task.replicate)
+                said = notes.setdefault(f"{task.policy}: {cell.facts['note']}", {})
+                said.setdefault(task.scenario, []).append(task.replicate)
         elif task.stage == "truth":
             from churnsim.experiment.stages import risk_and_effect
 
@@ -170,8 +170,20 @@ def _collect(loaded: Loaded, tasks: list[Task], store: Store, ran: int, reused: 
     tables["diagnostics"] = pd.DataFrame(diagnostics)
     tables["cells"] = _cells(facts)
     tables["variance"] = _variance(facts, confidence=loaded.experiment.evaluation.confidence)
-    texts = tuple(f"{text} (replicates {', '.join(map(str, which))})" for text, which in notes.items())
-    return Result(summary, policy_table(summary), tables, ran, reused, texts, loaded.experiment.plain())
+    return Result(summary, policy_table(summary), tables, ran, reused, _notes(notes), loaded.experiment.plain())
+
+
+def _notes(found: Mapping[str, Mapping[str, list[int]]]) -> tuple[str, ...]:
+    """Return a line a note; scenarios are named where the note is not the same in all that have it."""
+    lines = []
+    for text, by_scenario in found.items():
+        groups: dict[tuple[int, ...], list[str]] = {}
+        for scenario, replicates in by_scenario.items():
+            groups.setdefault(tuple(replicates), []).append(scenario)
+        for which, scenarios in groups.items():
+            where = "" if scenarios[0] == BASE_SCENARIO else f"{', '.join(scenarios)}: "
+            lines.append(f"{where}{text} (replicates {', '.join(map(str, which))})")
+    return tuple(lines)
 
 
 def _labelled(frame: pd.DataFrame, labels: Mapping[str, Any]) -> pd.DataFrame:
