@@ -72,8 +72,7 @@ def history(world: World) -> Cell:
 
 def decision_base(cell: Cell) -> Subscribers:
     """Return the subscribers of a history cell, as they were when the campaign month started."""
-    columns = {name: np.ascontiguousarray(cell.arrays[name]) for name in SCHEMA}
-    return Subscribers(SCHEMA, cell.arrays["ids"], columns)
+    return Subscribers(SCHEMA, cell.arrays["ids"], {name: cell.arrays[name] for name in SCHEMA}).copy()
 
 
 def plan(world: World, history_cell: Cell) -> Cell:

@@ -1,0 +1,326 @@
+"""Every key of an experiment changes something: each leaf of the resolved settings is changed alone in a small world.
+
+A leaf is alive if the experiment with it changed gives another cell in one of the stages that may read it. The world
+has 500 subscribers, so what is rare in the preset is made common here.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_world import load_small
+
+from churnsim.config.paths import dotted, lookup
+from churnsim.config.source import parse_yaml
+from churnsim.experiment import stages
+from churnsim.experiment.load import Loaded
+from churnsim.experiment.settings import Experiment, check_experiment
+from churnsim.experiment.store import Cell
+from churnsim.experiment.summary import summarise
+from churnsim.experiment.tasks import Task, make_tasks
+from churnsim.experiment.world import make_world
+
+KeyPath = tuple[str | int, ...]
+
+WORLD = """
+replicates: 1
+population:
+  traits:
+    customer_types:
+      individual: {share: 0.5}
+      family: {share: 0.25}
+      enterprise_small: {share: 0.15, prepaid_share: 0.1}
+      enterprise_large: {share: 0.1, prepaid_share: 0.1}
+pilot: {size: 2600}
+lifecycle:
+  service: {complaint_prob: 0.1}
+  arrears: {miss_prob: 0.1}
+  suspension: {enter_prob: 0.05}
+offers:
+  contract_device:
+    discount_share: 0.1
+    discount_months: 2
+    eligibility: {max_contract_left_months: 14, min_tenure_months: 2}
+  service_recovery: {discount_share: 0.05, discount_months: 1}
+channels:
+  desk:
+    kind: live
+    answer_prob_by_hour: [0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3,
+                          0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]
+    handle_minutes_mean: 2.0
+  sms: {throttle_per_hour: 50.0}
+capacity:
+  teams:
+    day: {agents: 1, channels: [call, desk]}
+    evening: {agents: 1}
+uplift:
+  learners: {stay: {kind: t_ridge, outcome: stayed}}
+  shrink: false
+campaign: {budget_amount: 400.0, channels: [call, sms, desk], deadline_days: 4.0}
+policies:
+  everyone_sms: {kind: everyone_capacity, offer: service_recovery, channel: sms}
+evaluation: {horizon_months: 20, inner_draws: 1}
+"""
+
+ALLOWED = {
+    "schema": "the only version there is",
+    "preset": "the only one there is; test_load tests that it is read",
+    "name": "names the results folder",
+    "currency": "a label; test_table tests that imported amounts are converted to it",
+    "replicates": "how many cells there are; test_tasks counts them",
+    "gate.*": "read when results are compared; test_gate tests it",
+    "scenarios": "empty here; test_load tests them",
+    "sweep": "empty here; test_load tests it",
+    "population.table": "none here; test_table and the operator's example test it",
+    "channels.*.kind": "says which other keys a channel has",
+    "policies.*.offer": "none where the kind of policy does not use it; test_settings tests that it is refused",
+    "policies.*.channel": "the same",
+    "policies.*.learner": "the same",
+}
+
+CHANGES: dict[str, Any] = {
+    "population.traits.customer_types.*.share": "shift",
+    "population.traits.contract_length_months_shares.*": "shift",
+    "population.traits.customer_types.*.lines_mean": 1.5,
+    "offers.*.eligibility.customer_types": ["family"],
+    "offers.contract_device.eligibility.payments": ["postpaid", "prepaid"],
+    "offers.*.eligibility.payments": ["prepaid"],
+    "offers.*.eligibility.max_contract_left_months": 4,
+    "offers.*.eligibility.min_tenure_months": 20,
+    "channels.*.calling_window_hours": [10.0, 18.5],
+    "channels.*.retry_delay_hours": 1.0,
+    "capacity.dispatch": "deadline",
+    "capacity.start_weekday": "wednesday",
+    "capacity.teams.day.channels": ["desk"],
+    "capacity.teams.evening.channels": ["call", "desk"],
+    "capacity.teams.*.weekdays": ["monday", "tuesday", "saturday"],
+    "capacity.teams.*.shifts[*].start_hour": 0.5,
+    "capacity.teams.*.shifts[*].end_hour": -0.5,
+    "signals.churn_model": "lightgbm",
+    "pilot.channel": "sms",
+    "pilot.start_month": 1,
+    "pilot.outcome_months": 5,
+    "campaign.channels": ["call", "sms"],
+    "uplift.learners.value.kind": "t_ridge",
+    "uplift.learners.value.outcome": "stayed",
+    "uplift.learners.stay.kind": "t_logistic",
+    "uplift.learners.stay.outcome": "margin_months",
+    # A floor between the reach of one and another.
+    "uplift.min_reach_prob": 0.7,
+    "policies.*.offer": "contract_device",
+    "policies.*.channel": "desk",
+    "policies.*.learner": "stay",
+    "policies.everyone.kind": "everyone_capacity",
+    "policies.everyone_capacity.kind": "everyone",
+    "policies.everyone_*.kind": "everyone",
+    "policies.none.kind": "random",
+    "policies.uplift_value.kind": None,
+    "policies.*.kind": "none",
+    "evaluation.terminal_value": "residual",
+}
+
+
+LOADED = load_small(*(f"{section}={json.dumps(value)}" for section, value in parse_yaml(WORLD, "world").data.items()))
+PLAIN: dict[str, Any] = json.loads(json.dumps(LOADED.experiment.plain()))
+
+
+def leaves(data: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Yield the path of every scalar, empty container and list of scalars."""
+    if isinstance(data, dict) and data:
+        items: Any = data.items()
+    elif isinstance(data, list) and data and isinstance(data[0], dict):
+        items = enumerate(data)
+    else:
+        yield path
+        return
+    for key, value in items:
+        yield from leaves(value, (*path, key))
+
+
+def allowed(path: KeyPath) -> bool:
+    """Say whether a leaf is on the list of exceptions; policies' keys only where they are empty."""
+    name = dotted(path)
+    if name.startswith("policies.") and lookup(PLAIN, path) is not None:
+        return False
+    return any(fnmatchcase(name, pattern) for pattern in ALLOWED)
+
+
+ALIVE = [path for path in leaves(PLAIN) if not allowed(path)]
+
+
+def changed(path: KeyPath) -> Experiment:
+    """Return the experiment with one leaf changed; it passes every check."""
+    plain = copy.deepcopy(PLAIN)
+    holder, last = lookup(plain, path[:-1]), path[-1]
+    holder[last] = _other(path, holder[last])
+    if _rule(path) == "shift":
+        _rebalance(plain, path)
+    if path == ("policies", "uplift_value", "kind"):
+        holder.update(kind="random", learner=None)
+    experiment = Experiment.model_validate_json(json.dumps(plain))
+    findings = list(check_experiment(experiment))
+    assert not findings, findings
+    return experiment
+
+
+def _rule(path: KeyPath) -> Any:
+    """Return the change that `CHANGES` names for a leaf, or None."""
+    name = dotted(path).replace("[", "#").replace("]", "")
+    return next(
+        (
+            change
+            for pattern, change in CHANGES.items()
+            if fnmatchcase(name, pattern.replace("[", "#").replace("]", ""))
+        ),
+        None,
+    )
+
+
+def _other(path: KeyPath, value: Any) -> Any:
+    rule = _rule(path)
+    if rule == "shift":
+        return round(value + 0.05, 10)
+    if isinstance(rule, float) and path[-1] in ("start_hour", "end_hour"):
+        return value + rule
+    if rule is not None:
+        return rule
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, float):
+        return 0.8 * value if value else 0.5
+    if isinstance(value, list):
+        return [0.8 * each for each in value]
+    return value
+
+
+def _rebalance(plain: dict[str, Any], path: KeyPath) -> None:
+    """Take the share that one entry gained from the largest other one."""
+    table = path[: path.index("customer_types") + 1] if "customer_types" in path else path[:-1]
+    entries = lookup(plain, table)
+    if "customer_types" in path:
+        other = max((name for name in entries if name != path[-2]), key=lambda name: entries[name]["share"])
+        entries[other]["share"] = round(entries[other]["share"] - 0.05, 10)
+    else:
+        other = max((name for name in entries if name != path[-1]), key=lambda name: entries[name])
+        entries[other] = round(entries[other] - 0.05, 10)
+
+
+def fingerprint(cell: Cell) -> str:
+    """Return a hash of everything in a cell."""
+    found = hashlib.sha256(json.dumps(cell.facts, sort_keys=True).encode())
+    for name, values in sorted(cell.arrays.items()):
+        found.update(name.encode() + str(values.dtype).encode() + values.tobytes())
+    for name, frame in sorted(cell.frames.items()):
+        found.update(name.encode() + frame.to_csv().encode())
+    return found.hexdigest()
+
+
+def tasks_of(experiment: Experiment) -> list[Task]:
+    (tasks,) = make_tasks(Loaded(experiment, {"base": experiment}, Path()))
+    return tasks
+
+
+@cache
+def base_cell(key: str) -> Cell:
+    """Return a cell of the unchanged world by its key."""
+    task = next(task for task in BASE_TASKS if task.key == key)
+    return compute(task, [base_cell(need) for need in task.needs])
+
+
+def compute(task: Task, needs: list[Cell]) -> Cell:
+    world = make_world(task.experiment, replicate=task.replicate, folder=task.folder)
+    if task.policy is not None:
+        return stages.policy(world, task.policy, *needs)
+    return {"history": stages.history, "plan": stages.plan, "truth": stages.truth}[task.stage](world, *needs)
+
+
+BASE_TASKS = tasks_of(LOADED.experiment)
+# The plan takes longest to compute: it comes last among those that need nothing but the history.
+ORDER = {"history": 0, "truth": 1, "plan": 2, "policy": 3}
+
+
+def first_change(experiment: Experiment) -> str | None:
+    """Return the first task whose cell differs from that of the unchanged world, None if none does."""
+    before = {(task.stage, task.policy): task for task in BASE_TASKS}
+    cells: dict[str, Cell] = {}
+    for task in sorted(tasks_of(experiment), key=lambda task: ORDER[task.stage]):
+        old = before[task.stage, task.policy]
+        if task.key == old.key:
+            cells[task.key] = base_cell(task.key)
+            continue
+        needs = [cells[need] for need in task.needs]
+        cells[task.key] = compute(task, needs)
+        if fingerprint(cells[task.key]) != fingerprint(base_cell(old.key)):
+            return task.label
+    return "summary" if summary(experiment) != summary(LOADED.experiment) else None
+
+
+def summary(experiment: Experiment) -> dict[str, Any]:
+    """Return the summary of the unchanged cells, each counted twice with a little added, but for the config's hash."""
+    cells = {task.policy: base_cell(task.key).facts["metrics"] for task in BASE_TASKS if task.policy is not None}
+    facts = {
+        name: [{"metrics": found}, {"metrics": {metric: value + 1.0 for metric, value in found.items()}}]
+        for name, found in cells.items()
+    }
+    return {
+        key: value for key, value in summarise({"base": experiment}, {"base": facts}).items() if key != "config_hash"
+    }
+
+
+@pytest.mark.parametrize("path", ALIVE, ids=dotted)
+def test_every_key_changes_something(path: KeyPath) -> None:
+    assert first_change(changed(path)) is not None, f"{dotted(path)} changes nothing"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "channels.sms.read_prob",
+        "pilot.size",
+        "uplift.folds",
+        "campaign.deadline_days",
+        "campaign.budget_amount",
+        "policies.random.kind",
+        "evaluation.confidence",
+    ],
+)
+def test_a_cell_whose_key_did_not_change_is_the_same(name: str) -> None:
+    """The other way round: what a key leaves out, the stage does not read."""
+    experiment = changed(tuple(name.split(".")))
+    before = {(task.stage, task.policy): task for task in BASE_TASKS}
+    same = 0
+    for task in tasks_of(experiment):
+        old = before[task.stage, task.policy]
+        if task.key == old.key:
+            found = compute(task, [base_cell(need) for need in old.needs])
+            assert fingerprint(found) == fingerprint(base_cell(old.key)), task.label
+            same += 1
+    assert same >= 1
+
+
+def test_stages_leave_the_cells_they_read_alone() -> None:
+    for task in BASE_TASKS:
+        needs = [base_cell(need) for need in task.needs]
+        before = [fingerprint(cell) for cell in needs]
+        again = compute(task, needs)
+        assert [fingerprint(cell) for cell in needs] == before, task.label
+        assert fingerprint(again) == fingerprint(base_cell(task.key)), task.label
+
+
+def test_the_list_of_exceptions_names_keys_that_are_there() -> None:
+    names = [dotted(path) for path in leaves(PLAIN)]
+    for pattern, reason in ALLOWED.items():
+        assert reason and any(fnmatchcase(name, pattern) for name in names), pattern
+    known = [name.replace("[", "#").replace("]", "") for name in names]
+    for pattern in CHANGES:
+        assert any(fnmatchcase(name, pattern.replace("[", "#").replace("]", "")) for name in known), pattern

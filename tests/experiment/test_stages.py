@@ -1,0 +1,179 @@
+"""The stages on a small world: what they keep, and that their numbers fit together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_world import base_at_campaign, small_world
+
+from churnsim.campaign.pilot import may_contact
+from churnsim.experiment import stages
+from churnsim.experiment.store import Cell
+from churnsim.experiment.world import World
+from churnsim.population.columns import SCHEMA
+from churnsim.signals.observe import Observed
+
+MONTH = 8
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return small_world(
+        "population.size=800",
+        "uplift.shrink=false",
+        "capacity.teams.day.agents=1",
+        "capacity.teams.evening.agents=1",
+        "campaign.deadline_days=4.0",
+    )
+
+
+@pytest.fixture(scope="module")
+def cells(world: World) -> dict[str, Cell]:
+    history = stages.history(world)
+    known = {"history": history, "plan": stages.plan(world, history), "truth": stages.truth(world, history)}
+    return known | {name: stages.policy(world, name, *known.values()) for name in world.experiment.policies}
+
+
+POLICIES = ("none", "everyone", "everyone_capacity", "random", "churn_risk", "risk_value", "uplift_value", "oracle")
+
+
+def test_the_population_has_its_size_and_its_newcomers() -> None:
+    world = small_world("population.size=1000", "market.arrivals_share_monthly=0.02")
+    base = world.population()
+    joined = np.bincount(np.maximum(base["join_month"], 0), minlength=MONTH)
+    assert joined.tolist() == [1000, 20, 20, 20, 20, 20, 20, 20] and len(np.unique(base.ids)) == len(base)
+    assert base.ids[:1000].tolist() == list(range(1000)) and (base.ids[1000:] >= 2**41).all()
+    none = small_world("market.arrivals_share_monthly=0.0").population()
+    assert len(none) == 500
+
+
+def test_history_keeps_those_on_the_network_as_they_were(world: World, cells: dict[str, Cell]) -> None:
+    base = base_at_campaign(world)
+    there = base.take(np.flatnonzero(base["departure_time"] > MONTH))
+    kept = stages.decision_base(cells["history"])
+    assert np.array_equal(kept.ids, there.ids) and cells["history"].facts["subscribers"] == len(there) < len(base)
+    for name in SCHEMA:
+        assert np.array_equal(kept[name], there[name]), name
+
+
+def test_history_counts_by_hand(world: World, cells: dict[str, Cell]) -> None:
+    base = base_at_campaign(world)
+    months, causes, states = (cells["history"].frames[name] for name in ("months", "causes", "states"))
+    decided = base["decision_time"]
+    for m in range(MONTH):
+        served = sum(1 for k in range(len(base)) if base["join_month"][k] <= m <= decided[k])
+        assert months["subscribers"][m] == served
+        assert months["decided_to_leave"][m] == sum(1 for time in decided if m <= time < m + 1)
+    assert causes["leavers"].sum() == months["decided_to_leave"].sum() == np.isfinite(decided).sum() > 50
+    assert causes["cause"].tolist() == list(world.experiment.lifecycle.causes)
+    by_state = states.set_index("state")["subscribers"]
+    assert by_state["churned"] == (base["departure_time"] <= MONTH).sum() and by_state.sum() == len(base)
+
+
+def test_odds_are_scaled_by_the_channels_factor() -> None:
+    prob = np.array([[0.5, 0.2], [0.0, 1.0]])
+    assert stages._scale_odds(prob, np.array([1.0, 0.25])) == pytest.approx(np.array([[0.5, 1 / 17], [0.0, 1.0]]))
+    # Nobody accepts through a channel of factor 0, whatever the pilot's channel did.
+    assert stages._scale_odds(prob, np.array([0.0, 0.0])).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_the_plan_knows_every_arm(world: World, cells: dict[str, Cell]) -> None:
+    base = stages.decision_base(cells["history"])
+    plan = stages.load_plan(world, cells["plan"], base.ids)
+    assert [arm.name for arm in plan.arms] == [
+        f"{offer} by {channel}" for offer in world.experiment.offers for channel in ("call", "sms")
+    ]
+    assert [arm.offer_code for arm in plan.arms] == [1, 1, 2, 2, 3, 3]
+    assert plan.pilot_channel == "call" and set(plan.months) == {"value", "stay"}
+    call, sms = plan.arm("discount_30", "call"), plan.arm("discount_30", "sms")
+    # What a message keeps is what a call keeps, as much less often as its offer is taken.
+    for months in plan.months.values():
+        assert months[:, sms] == pytest.approx(months[:, call] * plan.accept[:, sms] / plan.accept[:, call])
+    table = Observed(base, MONTH)
+    for channel, kind in (("call", "live"), ("sms", "batch")):
+        for offer in world.experiment.offers:
+            allowed = may_contact(table, kind) & world.offers.eligible(offer, table)
+            assert np.array_equal(plan.allowed[:, plan.arm(offer, channel)], allowed)
+    assert np.array_equal(cells["truth"].arrays["allowed"], plan.allowed)
+    assert ((plan.risk > 0) & (plan.risk < 1)).all()
+
+
+def test_planned_reach_goes_by_the_habit_of_the_channel(world: World, cells: dict[str, Cell]) -> None:
+    base = stages.decision_base(cells["history"])
+    plan = stages.load_plan(world, cells["plan"], base.ids)
+    sms = world.experiment.channels["sms"]
+    expected = np.minimum(sms.read_prob * base["read_habit"].astype(np.float64), 1.0)  # type: ignore[union-attr]
+    assert plan.reach[:, plan.arm("discount_30", "sms")] == pytest.approx(expected)
+    order = np.argsort(base["answer_habit"])
+    assert (np.diff(plan.reach[order, plan.arm("discount_30", "call")]) >= 0).all()
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_metrics_count_what_the_tables_hold(cells: dict[str, Cell], name: str) -> None:
+    metrics, frames = cells[name].facts["metrics"], cells[name].frames
+    contacts, lists = frames["contacts"], frames["lists"]
+    assert metrics["targeted"] == len(lists) == lists["subscriber"].nunique()
+    assert metrics["reached"] == contacts["disposition"].isin(["reached", "read"]).sum()
+    assert 0 <= metrics["accepted"] <= metrics["reached_in_time"] <= metrics["reached"] <= metrics["targeted"]
+    assert set(contacts["subscriber"]) <= set(lists["subscriber"])
+    assert metrics["plan_value"] == pytest.approx(lists["true_effect_amount"].sum())
+    assert metrics["planned_spend"] == pytest.approx(lists["planned_cost_amount"].sum())
+    assert set(frames["ledger"]["subscriber"]) <= set(lists["subscriber"])
+    if name != "none":
+        assert metrics["targeted"] > 0, cells[name].facts["note"]
+
+
+def test_policies_stand_to_one_another_as_they_should(world: World, cells: dict[str, Cell]) -> None:
+    metrics = {name: cells[name].facts["metrics"] for name in POLICIES}
+    assert metrics["everyone"]["targeted"] == metrics["everyone_capacity"]["targeted"]
+    # One agent a shift cannot call them all in two days.
+    assert metrics["everyone"]["reached"] > metrics["everyone_capacity"]["reached"] > 0
+    budget = world.experiment.campaign.budget_amount
+    for name in ("random", "churn_risk", "risk_value", "uplift_value", "oracle"):
+        assert metrics[name]["planned_spend"] <= budget * (1 + 1e-9)
+        assert metrics[name]["plan_value"] <= metrics["oracle"]["plan_value"] + metrics["oracle"]["plan_gap"]
+
+
+def test_churn_rate_is_of_everybody(cells: dict[str, Cell]) -> None:
+    truth = cells["truth"]
+    n = truth.facts["subscribers"]
+    assert cells["none"].facts["metrics"]["churn_rate"] == pytest.approx(1 - truth.arrays["still_active"][1] / n)
+    # Everybody is given a discount: fewer leave, or more, but not the same.
+    assert cells["everyone"].facts["metrics"]["churn_rate"] != cells["none"].facts["metrics"]["churn_rate"]
+
+
+def test_table_of_arms_by_hand(cells: dict[str, Cell]) -> None:
+    truth = cells["truth"]
+    row, allowed = truth.frames["arms"].iloc[0], truth.arrays["allowed"][:, 0]
+    value, staying = truth.arrays["net_value"][allowed, 0], truth.arrays["staying"][allowed, 0]
+    assert row["arm"] == "discount_30 by call" and row["subscribers"] == allowed.sum()
+    assert row["mean_net_value"] == pytest.approx(value.mean())
+    assert row["share_worth_it"] == pytest.approx((value > 0).mean())
+    assert row["mean_effect_on_staying"] == pytest.approx(staying.mean())
+    assert row["share_harmed"] == pytest.approx((staying < 0).mean())
+
+
+def test_an_arm_for_nobody_has_zeros() -> None:
+    world = small_world("offers.contract_device.eligibility.min_tenure_months=100000")
+    truth = stages.truth(world, stages.history(world))
+    row = truth.frames["arms"].set_index("arm").loc["contract_device by sms"]
+    assert row.tolist() == [0] * len(row)
+
+
+def test_risk_and_effect_correlate_over_those_with_an_arm() -> None:
+    allowed = np.array([[True], [True], [False], [True]])
+    truth = Cell({}, {"allowed": allowed, "staying": np.array([[0.1], [0.2], [9.0], [0.3]])})
+    plan = Cell({}, {"risk": np.array([0.1, 0.2, 0.0, 0.9])})
+    assert stages.risk_and_effect(plan, truth) == pytest.approx(1.0)
+    few = Cell({}, {"allowed": np.zeros((4, 1), bool), "staying": truth.arrays["staying"]})
+    assert stages.risk_and_effect(plan, few) == 0.0
+
+
+def test_replicates_share_nothing_but_the_settings(cells: dict[str, Cell]) -> None:
+    other = small_world("population.size=800", replicate=1)
+    found = stages.decision_base(stages.history(other))
+    mine = stages.decision_base(cells["history"])
+    both = np.intersect1d(found.ids, mine.ids)
+    assert len(both) > 300
+    prices = [base["plan_price_amount"][np.isin(base.ids, both)] for base in (found, mine)]
+    assert not (prices[0] == prices[1]).any()
