@@ -52,13 +52,16 @@ class Experiment(Settings):
     market: MarketSettings
     lifecycle: LifecycleSettings
     offers: dict[Name, Offer]
+    """What may be offered, by name; null takes an offer of the preset out."""
     channels: dict[Name, Channel]
+    """How subscribers are contacted, by name; null takes a channel of the preset out."""
     capacity: CapacitySettings
     signals: SignalsSettings
     pilot: PilotSettings
     uplift: UpliftSettings
     campaign: CampaignSettings
     policies: dict[Name, PolicySettings]
+    """The policies compared, by name; null takes a policy of the preset out."""
     evaluation: EvaluationSettings
     scenarios: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """Patches laid over this file, each run beside it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import Field
 
@@ -27,8 +28,8 @@ class CustomerTypeTraits(Settings):
 class Traits(Settings):
     """Distributions of what a subscriber is; used for synthetic bases and to impute what a table lacks."""
 
-    regions: PositiveCount
-    """Number of sales regions, equally likely."""
+    regions: Annotated[int, Field(strict=True, ge=1, le=128)]
+    """Number of sales regions, equally likely; at most 128, the codes of an int8 column."""
     customer_types: dict[str, CustomerTypeTraits]
     """One entry for each kind of account."""
     migrant_share: Share
