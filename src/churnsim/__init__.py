@@ -1,0 +1,41 @@
+"""Simulate subscribers, retention offers and a contact centre, and find out who should be offered what.
+
+Public names are imported on first use: ``import churnsim`` costs nothing. Modules of the package import each
+other by their full names, never this one.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from churnsim import errors
+    from churnsim.api import History, Worked, simulate, twins, work
+    from churnsim.experiment.load import Loaded, load
+    from churnsim.experiment.run import Result, run
+    from churnsim.report.page import write_report
+
+__all__ = ["History", "Loaded", "Result", "Worked", "errors", "load", "run", "simulate", "twins", "work",
+           "write_report"]
+
+_MODULES = {"History": "api", "Worked": "api", "simulate": "api", "twins": "api", "work": "api",
+            "Loaded": "experiment.load", "load": "experiment.load", "Result": "experiment.run",
+            "run": "experiment.run", "write_report": "report.page"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("churnsim")
+    if name == "errors":
+        return importlib.import_module("churnsim.errors")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'churnsim' has no attribute {name!r}; "
+                             f"public names: {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"churnsim.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

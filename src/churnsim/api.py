@@ -1,0 +1,308 @@
+"""What a notebook calls besides load and run: months without a campaign, the truth, the centre alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from churnsim.campaign.response import acceptance_prob
+from churnsim.campaign.wave import planned_contact_time
+from churnsim.capacity.orders import Orders
+from churnsim.capacity.work import work as work_orders
+from churnsim.config.messages import did_you_mean
+from churnsim.core.columns import HISTORY_MONTHS, Column, Subscribers
+from churnsim.core.draws import make_key
+from churnsim.errors import ConfigError
+from churnsim.evaluation.truth import responses
+from churnsim.experiment.load import Loaded
+from churnsim.experiment.settings import Experiment
+from churnsim.experiment.world import World, make_world
+from churnsim.lifecycle.drivers.tenure import states_at
+from churnsim.population.columns import SCHEMA
+from churnsim.signals.observe import active_rows
+
+MAX_MONTHS = 600
+MAX_DRAWS = 1000
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class History:
+    """Subscribers after some months without a campaign, and all that is needed to go on from there.
+
+    Attributes
+    ----------
+    experiment
+        The experiment that was simulated.
+    folder
+        Folder that paths in the experiment are relative to.
+    replicate
+        Replicate of the experiment, from 0.
+    month
+        Calendar month at whose start the subscribers are shown.
+    base
+        Everybody who was ever there, those who left included.
+    source_id
+        (n,) the operator's own ids of subscribers that came from a table, None for others; None without a
+        table.
+    """
+
+    experiment: Experiment
+    folder: Path
+    replicate: int
+    month: int
+    base: Subscribers
+    source_id: npt.NDArray[np.object_] | None
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def to_arrow(self, *, latent: bool = False) -> pa.Table:
+        """Return one row a subscriber, codes as dictionaries of their labels.
+
+        Parameters
+        ----------
+        latent
+            True adds what only the simulator knows: traits, satisfaction, when and why a subscriber decides
+            to leave.
+
+        Returns
+        -------
+        pyarrow.Table
+            `subscriber` (the id), `source_id` if there is a table, and the columns of
+            :data:`churnsim.population.columns.SCHEMA`, without the error of the operator's systems. A
+            history is six columns: ``usage_gb_lag1`` is the month before `month`. `state` is "churned" for
+            those who have left, whose other values are what they would be had they stayed. `departure_time`
+            and `decision_time` are in months since the start, null where it has not come to that; without
+            `latent`, `departure_time` is null for those who have not left yet.
+        """
+        columns: dict[str, pa.Array] = {"subscriber": pa.array(self.base.ids)}
+        if self.source_id is not None:
+            columns["source_id"] = pa.array(self.source_id, pa.string())
+        for column in SCHEMA.values():
+            if latent or column.visibility == "observed":
+                columns.update(self._arrays(column))
+        if not latent:
+            left = self.base["departure_time"]
+            columns["departure_time"] = pa.array(left, mask=left > self.month)
+        return pa.table(columns)
+
+    def to_pandas(self, *, latent: bool = False) -> pd.DataFrame:
+        """Return :meth:`to_arrow` as a DataFrame, codes as categories."""
+        frame: pd.DataFrame = self.to_arrow(latent=latent).to_pandas()
+        return frame
+
+    def _arrays(self, column: Column) -> Iterator[tuple[str, pa.Array]]:
+        name = column.name
+        if column.history:
+            for ago in range(1, HISTORY_MONTHS + 1):
+                yield f"{name}_lag{ago}", pa.array(self.base.lag(name, month=self.month, months_ago=ago))
+            return
+        values = states_at(self.base, month=self.month) if name == "state" else self.base[name]
+        e = self.experiment
+        labels = column.categories or {"offer_code": (NONE, *e.offers),
+                                       "cause": (NONE, *e.lifecycle.causes)}.get(name)
+        if labels:
+            yield name, pa.DictionaryArray.from_arrays(pa.array(values), pa.array(labels))
+        else:
+            yield name, pa.array(values, mask=np.isinf(values) if values.dtype.kind == "f" else None)
+
+
+class Worked(NamedTuple):
+    """What the contact centre made of a list of orders.
+
+    Attributes
+    ----------
+    attempts
+        One row an attempt: see :class:`churnsim.capacity.log.Attempts`.
+    outcomes
+        One row an order: see :class:`churnsim.capacity.log.Outcomes`.
+    """
+
+    attempts: pd.DataFrame
+    outcomes: pd.DataFrame
+
+
+def simulate(exp: Loaded, *, months: int | None = None, replicate: int = 0) -> History:
+    """Let months pass without any campaign.
+
+    Parameters
+    ----------
+    exp
+        A loaded experiment; its base scenario is simulated.
+    months
+        Months from the start, 0 to 600; None: until the month of the campaign (lifecycle.history_months).
+    replicate
+        Which replicate, from 0.
+
+    Returns
+    -------
+    History
+        Subscribers of the start and those who joined before `months`.
+
+    Raises
+    ------
+    ConfigError
+        `months` or `replicate` is out of range.
+    DataError
+        The operator's table that the experiment starts from cannot be used.
+
+    Examples
+    --------
+    >>> history = simulate(load("experiments/quickstart.yaml"), months=24)  # doctest: +SKIP
+    >>> history.to_pandas()["state"].value_counts()  # doctest: +SKIP
+    """
+    months = exp.experiment.campaign_month if months is None else months
+    _require("months", months, 0, MAX_MONTHS)
+    if replicate < 0:
+        raise ConfigError(f"replicate: must be at least 0 (got {replicate})")
+    return _simulate(exp.experiment, exp.folder, replicate=replicate, month=months)
+
+
+def _simulate(experiment: Experiment, folder: Path, *, replicate: int, month: int) -> History:
+    world = _world(experiment, folder, replicate=replicate, month=month)
+    table = world.table()
+    base = world.population()
+    world.engine.run([(base, None)], start=0, months=month)
+    source_id = None
+    if table is not None:
+        known = dict(zip(table.ids.tolist(), table.source_id.tolist(), strict=True))
+        source_id = np.array([known.get(i) for i in base.ids.tolist()], dtype=object)
+    return History(experiment, folder, replicate, month, base, source_id)
+
+
+def _world(experiment: Experiment, folder: Path, *, replicate: int, month: int) -> World:
+    """Return the world whose campaign month is `month`: nothing before depends on when that is."""
+    lifecycle = experiment.lifecycle.model_copy(update={"history_months": month})
+    experiment = experiment.model_copy(update={"lifecycle": lifecycle})
+    return make_world(experiment, replicate=replicate, folder=folder)
+
+
+def twins(history: History, *, at_month: int | None = None, offers: Collection[str] | None = None,
+          draws: int | None = None, channel: str | None = None) -> pd.DataFrame:
+    """Compute the true expected effect of a contact on each subscriber, by the offer accepted in it.
+
+    Every subscriber lives the same futures with and without the contact; the clocks of leaving are
+    integrated out.
+
+    Parameters
+    ----------
+    history
+        From :func:`simulate`.
+    at_month
+        Month of the contact, at most the history's; None: the history's. An earlier month is simulated again
+        from the start, which gives the same subscribers as `history` had then.
+    offers
+        Names of offers; None: all. The effect of one does not depend on which others are asked for.
+    draws
+        Futures to average over, 1 to 1000; None: evaluation.inner_draws.
+    channel
+        Adds the probability that each offer is accepted when made through this channel.
+
+    Returns
+    -------
+    DataFrame
+        One row for each subscriber on the network at the month's start, indexed by `subscriber`. For each
+        offer, and for ``contact``, a contact after which no offer was accepted: ``_value``, the expected
+        change of discounted margin less offer cost over evaluation.horizon_months, contact cost not
+        included; ``_value_se``, its standard error over the draws (NaN for one draw); ``_staying``, the
+        change of the probability to be active 12 months later (the last month of a shorter horizon). With
+        `channel`, ``_accept_prob`` for each offer. A contact in which offer X is made is worth
+        ``X_accept_prob * X_value + (1 - X_accept_prob) * contact_value``.
+
+    Raises
+    ------
+    ConfigError
+        An offer or channel is unknown, `draws` or `at_month` is out of range.
+    """
+    month = history.month if at_month is None else at_month
+    _require("at_month", month, 0, history.month)
+    e = _narrowed(history.experiment, offers, draws)
+    if channel is not None:
+        _require_known("channel", channel, e.channels)
+    if month != history.month:
+        history = _simulate(history.experiment, history.folder, replicate=history.replicate, month=month)
+    world = _world(e, history.folder, replicate=history.replicate, month=month)
+    base = history.base.take(active_rows(history.base, month=month))
+    found = responses(base, world.inner_engines(), e.evaluation, month=month,
+                      contact_time=planned_contact_time(e.signals.list_delay_days))
+    columns: dict[str, npt.NDArray[np.float64]] = {}
+    count = len(found.value)
+    for code, name in enumerate(("contact", *world.offers.names)):
+        value = found.value[:, code]
+        columns[f"{name}_value"] = value.mean(axis=0)
+        columns[f"{name}_value_se"] = (value.std(axis=0, ddof=1) / np.sqrt(count) if count > 1
+                                       else np.full(len(base), np.nan))
+        columns[f"{name}_staying"] = found.staying[:, code].mean(axis=0)
+        if code and channel is not None:
+            columns[f"{name}_accept_prob"] = acceptance_prob(
+                e.offers[name], base, engine=world.engine, month=month,
+                channel_factor=e.channels[channel].acceptance_factor)
+    return pd.DataFrame(columns, index=pd.Index(base.ids, name="subscriber"))
+
+
+def _narrowed(e: Experiment, offers: Collection[str] | None, draws: int | None) -> Experiment:
+    """Return the experiment with the asked offers and inner draws only."""
+    if offers is not None:
+        for name in offers:
+            _require_known("offers", name, e.offers)
+        asked = {name: offer for name, offer in e.offers.items() if name in offers}
+        e = e.model_copy(update={"offers": asked})
+    if draws is not None:
+        _require("draws", draws, 1, MAX_DRAWS)
+        e = e.model_copy(update={"evaluation": e.evaluation.model_copy(update={"inner_draws": draws})})
+    return e
+
+
+def work(orders: pd.DataFrame, exp: Loaded, *, seed: int, month: int = 0) -> Worked:
+    """Let the experiment's contact centre work a list of orders for a month.
+
+    Parameters
+    ----------
+    orders
+        One row an order, with the columns of :class:`churnsim.capacity.orders.Orders`: order_id, subscriber,
+        channel, offer, value, answer_habit, release_hours, deadline_hours. Hours count from the start of
+        month 0.
+    exp
+        A loaded experiment; its `channels` and `capacity` are used.
+    seed
+        Answers and handle times depend on it, from 0.
+    month
+        Hours ``720 * month`` to ``720 * (month + 1)`` are worked.
+
+    Returns
+    -------
+    Worked
+        The attempts and the outcome of every order.
+
+    Raises
+    ------
+    DataError
+        A column is absent, or a cell does not fit.
+    CapacityError
+        A channel of the list cannot be worked with these teams.
+    """
+    if seed < 0 or month < 0:
+        raise ConfigError(f"seed and month: must be at least 0 (got {seed} and {month})")
+    e = exp.experiment
+    log = work_orders(Orders.from_frame(orders), channels=e.channels, capacity=e.capacity,
+                      key=make_key(seed=seed, replicate=0), month=month)
+    return Worked(log.attempts.to_pandas(), log.outcomes.to_pandas())
+
+
+def _require(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{name}: must be {low} to {high} (got {value})")
+
+
+def _require_known(what: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise ConfigError(f"{what}: no {what.removesuffix('s')} {name!r}; there are {', '.join(known)}"
+                          f"{did_you_mean(name, known)}")

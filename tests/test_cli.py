@@ -1,0 +1,301 @@
+"""Commands that run no experiment: help, findings in files, small tools, exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cli_examples import HEADER, TINY, program, write
+
+from churnsim.cli import main
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"numpy", "pandas", "sklearn", "causalml", "matplotlib", "rich", "scipy", "numba", "pyarrow", "pydantic"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the modules that are loaded after a statement."""
+    code = f"import sys\n{statement}\nprint('\\n' + ' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", ["'--help'", "'run', '--help'"])
+def test_help_loads_nothing_heavy(arguments):
+    found = loaded_by(f"from churnsim.cli import main\nassert main([{arguments}]) == 0")
+    assert "click" in found
+    assert found & HEAVY == set()
+
+
+def test_import_loads_nothing_heavy():
+    assert loaded_by("import churnsim") & (HEAVY | {"click"}) == set()
+
+
+def test_validate_needs_no_numpy_before_the_cross_references(tmp_path):
+    path = write(tmp_path, "schema: 1\nname: 3\n")
+    assert "numpy" not in loaded_by(f"from churnsim.cli import main\nassert main(['validate', {str(path)!r}]) == 2")
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["run"], "Missing argument 'EXP'"),
+    (["nonsense"], "No such command 'nonsense'"),
+    (["run", "x.yaml", "--jobs", "0"], "Invalid value for '--jobs': 0 is not in the range x>=1."),
+    (["compare", "here", "there"], "Directory 'here' does not exist."),
+])
+def test_wrong_usage(arguments, says, capsys):
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+
+
+BAD = {
+    "unknown key": (
+        "population: {sise: 3}\n",
+        "{file}:4: population.sise: unknown key (got 3). Did you mean 'size'?\n"),
+    "several, by line": (
+        "sed: 3\npopulation: {size: 100}\ncampaign: {budget_amount: much}\n",
+        "{file}:4: sed: unknown key (got 3). Did you mean 'seed'?\n"
+        "{file}:6: campaign.budget_amount: expected a number (got 'much')\n"),
+    "wrong type": (
+        "population: {size: lots}\n",
+        "{file}:4: population.size: expected a whole number (got 'lots')\n"),
+    "negative price": (
+        "population: {size: 100}\noffers: {discount_30: {direct_cost_per_line_amount: -3.0}}\n",
+        "{file}:5: offers.discount_30.direct_cost_per_line_amount: must be at least 0 (got -3.0)\n"),
+    "probability over 1": (
+        "population: {size: 100}\nchannels: {sms: {read_prob: 1.5}}\n",
+        "{file}:5: channels.sms.read_prob: must be at most 1 (got 1.5)\n"),
+    "zero agents": (
+        "population: {size: 100}\ncapacity:\n  teams:\n    day: {agents: 0}\n    evening: {agents: 0}\n",
+        "{file}:7: capacity.teams.day.agents: there are 0 agents for channels in use: call; give the team agents or "
+        "take the channels out of the offers\n"),
+    "shift end before start": (
+        "population: {size: 100}\ncapacity:\n  teams:\n    day:\n"
+        "      shifts: [{start_hour: 17.0, end_hour: 9.0}]\n",
+        "{file}:8: capacity.teams.day.shifts[0]: the shift ends at 9, not after its start at 17; write a shift over "
+        "midnight as one to 24 and one from 0\n"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("command", ["validate", "run", "check"])
+def test_findings_in_a_file(command, case, tmp_path, capsys, monkeypatch):
+    text, message = BAD[case]
+    path = write(tmp_path, HEADER + text)
+    monkeypatch.chdir(tmp_path)
+    assert main([command, str(path)]) == 2
+    assert capsys.readouterr() == ("", message.format(file=path))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_finding_in_set_names_it(tmp_path, capsys):
+    path = write(tmp_path)
+    assert main(["validate", str(path), "--set", "seed=2", "--set", "replicates=0"]) == 2
+    assert capsys.readouterr().err == "--set: replicates: must be at least 1 (got 0)\n"
+
+
+def test_a_missing_file(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "none.yaml"]) == 2
+    assert capsys.readouterr().err == (
+        "none.yaml: no such file; check its name and the folder that you run from\n")
+
+
+def test_a_missing_table(tmp_path, capsys):
+    write(tmp_path, "columns: {}\n", "mapping.yaml")
+    path = write(tmp_path, HEADER + "population:\n  table: {path: table.csv, mapping: mapping.yaml}\n")
+    assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == (
+        f"population.table.path: cannot read {tmp_path / 'table.csv'} (No such file or directory); correct the path, "
+        "which is relative to the experiment file\n")
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+@pytest.mark.parametrize(("rows", "tenure", "says"), [
+    ("A,3,20.0\n", "month", "mapping.yaml:5: columns.tenure_months.from: table.csv has no column 'month'. "
+                            "Did you mean 'months'?\n"),
+    ("A,3,20.0\nA,4,20.0\n", "months", "table.csv: column 'id', row 2: the id 'A' stands in row 1 already;"),
+    ("A,,20.0\n", "months", "table.csv: column 'months', row 1: is empty, but tenure_months is needed;"),
+], ids=["absent column", "duplicate ids", "an empty cell"])
+def test_findings_in_a_table(command, rows, tenure, says, tmp_path, capsys):
+    write(tmp_path, f"id,months,fee\n{rows}", "table.csv")
+    write(tmp_path, "schema: 1\nsource_id: id\ncurrency: USD\ncolumns:\n"
+          f"  tenure_months: {{from: {tenure}}}\n  plan_price_amount: {{from: fee}}\n", "mapping.yaml")
+    path = write(tmp_path, HEADER + "population:\n  table: {path: table.csv, mapping: mapping.yaml}\n")
+    assert main([command, str(path), *["--out", str(tmp_path / "out")] * (command == "run")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+
+
+def test_validate(tmp_path, capsys):
+    path = write(tmp_path)
+    assert main(["validate", str(path)]) == 0
+    assert capsys.readouterr().out == f"OK: {path}\n"
+
+
+def test_validate_shows_an_experiment_that_is_valid_itself(tmp_path, capsys):
+    path = write(tmp_path)
+    assert main(["validate", str(path), "--set", "seed=7", "--show"]) == 0
+    shown = capsys.readouterr().out
+    again = write(tmp_path, shown, "again.yaml")
+    assert "seed: 7\n" in shown
+    assert main(["validate", str(again), "--show"]) == 0
+    assert capsys.readouterr().out == shown
+
+
+def test_new_writes_a_valid_file_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "mine"]) == 0
+    assert capsys.readouterr().out == "wrote mine.yaml; run it with: churnsim run mine.yaml\n"
+    text = (tmp_path / "mine.yaml").read_text()
+    assert len(text.splitlines()) == 10
+    assert main(["validate", "mine.yaml"]) == 0
+    capsys.readouterr()
+    assert main(["new", "mine"]) == 2
+    assert capsys.readouterr().err == "mine.yaml: exists already; choose another name or remove it\n"
+    assert (tmp_path / "mine.yaml").read_text() == text
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["new", "mine", "--preset", "nonsense"],
+     "mine.yaml:3: preset: no preset 'nonsense'; there are data_grounded"),
+    (["new", "spring sale"], "spring sale.yaml:4: name: must match the pattern"),
+])
+def test_new_refuses(arguments, says, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert says in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("arguments", "file"), [
+    ([], "experiment.schema.json"), (["--markdown"], "experiment.md")])
+def test_the_committed_schema_and_reference_are_current(arguments, file, capsys):
+    assert main(["schema", *arguments]) == 0
+    expected = (ROOT / "docs" / file).read_text(encoding="utf-8")
+    remedy = f"run: churnsim schema {' '.join(arguments)} > docs/{file}"
+    assert capsys.readouterr().out == expected, remedy
+
+
+def test_the_schema_accepts_a_resolved_experiment_and_refuses_a_wrong_one(tmp_path, capsys):
+    import jsonschema
+
+    from churnsim.experiment.load import load
+
+    schema = json.loads((ROOT / "docs/experiment.schema.json").read_text())
+    plain = load(write(tmp_path)).experiment.plain()
+    jsonschema.validate(plain, schema)
+    with pytest.raises(jsonschema.ValidationError, match="was unexpected"):
+        jsonschema.validate({**plain, "sed": 1}, schema)
+
+
+@pytest.mark.parametrize("name", ["base.parquet", "base.csv"])
+def test_simulate(name, tmp_path, capsys):
+    path, out = write(tmp_path), tmp_path / name
+    latent = tmp_path / f"latent{out.suffix}"
+    assert main(["simulate", str(path), "--months", "3", "--out", str(out), "--latent", str(latent)]) == 0
+    read = pd.read_parquet if out.suffix == ".parquet" else pd.read_csv
+    table, hidden = read(out), read(latent)
+    assert capsys.readouterr().out == f"wrote {out}: {len(table)} subscribers after 3 months\n"
+    assert (table["subscriber"] == hidden["subscriber"]).all()
+    assert "satisfaction" in hidden and "satisfaction" not in table
+    assert set(table["state"]) >= {"stable", "churned"}
+
+
+def test_a_table_of_unknown_format_is_refused_before_anything_runs(tmp_path, capsys):
+    assert main(["simulate", str(write(tmp_path)), "--months", "3", "--out", "base.xlsx"]) == 2
+    assert capsys.readouterr().err == "base.xlsx: the name must end in .parquet or .csv\n"
+
+
+def orders(path: Path, channel: str = "call") -> Path:
+    rows = range(40)
+    pd.DataFrame({"order_id": rows, "subscriber": rows, "channel": channel, "offer": "discount_30",
+                  "value": 1.0, "answer_habit": 1.0, "release_hours": 48.0, "deadline_hours": float("inf")}
+                 ).to_csv(path, index=False)
+    return path
+
+
+def test_capacity(tmp_path, capsys):
+    log, outcomes = tmp_path / "log.csv", tmp_path / "outcomes.parquet"
+    arguments = ["capacity", str(write(tmp_path)), "--orders", str(orders(tmp_path / "orders.csv")), "--seed", "3"]
+    assert main([*arguments, "--out", str(log), "--outcomes", str(outcomes)]) == 0
+    attempts, ends = pd.read_csv(log), pd.read_parquet(outcomes)
+    assert len(ends) == 40
+    assert ends["attempts"].sum() == len(attempts)
+    assert capsys.readouterr().out == (
+        f"wrote {log}: 40 orders, {len(attempts)} attempts, {ends['reached'].sum()} reached, "
+        f"cost {attempts['cost_cents'].sum() / 100:,.2f} USD\n")
+
+
+@pytest.mark.parametrize(("channel", "says"), [
+    ("pigeon", "'pigeon' is no channel; known are call, sms\n"), (None, "orders: column 'channel', row 0: the cell")])
+def test_capacity_refuses_orders(channel, says, tmp_path, capsys):
+    path = orders(tmp_path / "orders.csv", channel)
+    arguments = ["capacity", str(write(tmp_path)), "--orders", str(path), "--seed", "3"]
+    assert main([*arguments, "--out", str(tmp_path / "log.csv")]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_capacity_without_orders(tmp_path, capsys):
+    missing = tmp_path / "orders.csv"
+    arguments = ["capacity", str(write(tmp_path)), "--orders", str(missing), "--seed", "3"]
+    assert main([*arguments, "--out", str(tmp_path / "log.csv")]) == 2
+    assert capsys.readouterr().err.startswith(f"{missing}: cannot be read as a table (")
+
+
+def test_check_without_a_baseline_says_where_it_was_looked_for(tmp_path, capsys, monkeypatch):
+    path = write(tmp_path / "experiments")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", str(path)]) == 2
+    assert capsys.readouterr().err == (
+        "results/baselines/tiny.json: no such baseline; record one with `churnsim accept` or name one with "
+        "--baseline\n")
+
+
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_a_folder_without_results(command, tmp_path, capsys):
+    assert main([command, *[str(tmp_path)] * (1 + (command == "compare"))]) == 2
+    assert capsys.readouterr().err == (
+        f"{tmp_path}: has no summary.json; give a folder that `churnsim run` finished\n")
+
+
+def test_an_unforeseen_error_is_one_line(tmp_path, capsys, monkeypatch):
+    def fails(*args: object, **options: object) -> None:
+        raise ZeroDivisionError("a test divides by zero")
+
+    monkeypatch.setattr("churnsim.experiment.load.load", fails)
+    path = write(tmp_path)
+    assert main(["run", str(path)]) == 3
+    line = "churnsim: internal error: ZeroDivisionError: a test divides by zero\n"
+    assert capsys.readouterr() == ("", f"{line}churnsim --traceback ... shows where\n")
+    assert main(["--traceback", "run", str(path)]) == 3
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback") and "in fails" in err and err.endswith(line)
+
+
+def test_a_reader_who_goes_away_is_no_error():
+    command = f"{sys.executable} -m churnsim.cli schema; echo $? >&2"
+    done = subprocess.run(["bash", "-c", f"({command}) | head -n 1"], capture_output=True, text=True, check=False)
+    assert done.stdout == "{\n"
+    assert done.stderr == "0\n"
+
+
+def test_a_full_standard_output_is_a_failure(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = program("validate", write(tmp_path), stdout=full)
+    assert done.stderr == ("standard output: cannot be written (No space left on device); what was written to files "
+                           "is whole\n")
+    assert done.returncode == 3
+
+
+def test_a_table_below_a_file_cannot_be_written(tmp_path, capsys):
+    blocked = write(tmp_path, "a file", "file") / "base.csv"
+    assert main(["simulate", str(write(tmp_path, TINY)), "--months", "0", "--out", str(blocked)]) == 3
+    assert capsys.readouterr().err == (
+        f"{blocked}: cannot be written (Not a directory); free space or choose another place\n")
