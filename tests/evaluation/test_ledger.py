@@ -106,9 +106,9 @@ def two_worlds() -> Bookkeeper:
                 age,
                 active_prob=[PROBS[age]],
                 accepted=[accepted],
-                undecided_prob=[0.95],
+                undecided_prob=[0.85],
                 discount=discount,
-                billed_prob=[min(PROBS[age], 0.95)],
+                billed_prob=[min(PROBS[age], 0.85)],
             )
         )
     return kept
@@ -136,8 +136,8 @@ def test_one_subscriber_by_hand() -> None:
     assert policy.cents[:, EXPECTED, DISCOUNTED, 0].tolist() == [
         sum(cents("40.05", PROBS[a], a) for a in ages),
         sum(cents("18.01", PROBS[a], a) for a in ages),
-        cents("12", 0.9, 1) + cents("12", 0.81, 2),
-        19000,
+        cents("12", 0.85, 1) + cents("12", 0.81, 2),
+        17000,
         173,
         0,
     ]
@@ -299,17 +299,21 @@ def test_none_is_exactly_zero(cells: dict[str, Cell]) -> None:
     assert 0.0 < metrics["churn_rate"] < 1.0
 
 
-def test_a_discount_is_not_billed_to_whom_it_was_not_given(world: World) -> None:
-    """Who decided before the contact pays the full fee until service ends, in both estimates."""
+def test_a_discount_is_not_billed_to_whom_it_was_not_given() -> None:
+    """Who decided before the contact gets nothing from an offer, even if service ends after the next bill."""
+    world = small_world("population.size=3000", "lifecycle.notice_days=30.0")
     base = base_at_campaign(world)
-    left = base.take(np.flatnonzero((base["decision_time"] < START) & (base["departure_time"] > START)))
-    assert len(left) > 0
-    treatment = Treatment(np.full(len(left), 0.1), np.ones(len(left), np.int8))
-    settings = evaluation(horizon_months=6)
-    kept = Bookkeeper(settings, world.offers, start=START, n=len(left), arms=2)
-    world.engine.run([(left.copy(), None), (left.copy(), treatment)], start=START, months=6, observe=kept.observe)
-    assert kept.worlds[0].cents[0].sum() > 0
-    assert np.array_equal(kept.worlds[0].cents, kept.worlds[1].cents)
+    base = base.take(np.flatnonzero(base["departure_time"] > START))
+    for offer in (world.offers.code("discount_30"), world.offers.code("contract_device")):
+        n = len(base)
+        treatment = Treatment(np.full(n, 0.95), np.full(n, offer, np.int8))
+        treated = base.copy()
+        kept = Bookkeeper(evaluation(horizon_months=6), world.offers, start=START, n=n, arms=2)
+        world.engine.run([(base.copy(), None), (treated, treatment)], start=START, months=6, observe=kept.observe)
+        gone = treated["decision_time"] < START + 0.95
+        assert (treated["departure_time"][gone] > START + 1).sum() > 10
+        cost = compare_worlds(*kept.worlds, estimate=REALISED).offer_cost
+        assert not cost[gone].any() and (cost[~gone] > 0).mean() > 0.9
 
 
 def test_realised_and_expected_agree_over_many() -> None:

@@ -9,7 +9,7 @@ from small_world import base_at_campaign, small_world
 
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import make_key
-from churnsim.evaluation.ledger import REALISED, Bookkeeper, compare_worlds
+from churnsim.evaluation.ledger import EXPECTED, REALISED, Bookkeeper, compare_worlds
 from churnsim.evaluation.truth import Responses, expected_effects, responses
 from churnsim.experiment.world import World
 from churnsim.lifecycle.engine import Engine
@@ -105,6 +105,32 @@ def test_expected_effect_is_the_mean_over_futures_of_realised_twin_differences(w
         z = (brute.mean(axis=0) - inner.mean(axis=0)) / error
         assert np.abs(z).max() < 4.0, z
     assert (found.staying.mean(axis=(0, 2))[1:] > 0).all()
+
+
+def test_one_draw_is_the_ledgers_expected_net_value(world: World, base: Subscribers) -> None:
+    """Under one key truth and ledger integrate the same clocks: they differ by the ledger's rounding alone.
+
+    The contact falls into the notice period, where who is still billed need not be who was given the discount.
+    """
+    settings = world.experiment.evaluation
+    n, arms = len(base), 2 + len(world.offers.names)
+    engine = world.inner_engines()[0]
+    kept = Bookkeeper(settings, world.offers, start=MONTH, n=n, arms=arms)
+    treated = [everybody(n, contact_time=0.95, accepted=code) for code in range(arms - 1)]
+    runs = [base.copy() for _ in range(arms)]
+    engine.run(
+        list(zip(runs, [None, *treated], strict=True)),
+        start=MONTH,
+        months=settings.horizon_months,
+        observe=kept.observe,
+    )
+    found = responses(base, [engine], settings, month=MONTH, contact_time=0.95)
+    for code in range(arms - 1):
+        money = compare_worlds(kept.worlds[0], kept.worlds[code + 1], estimate=EXPECTED)
+        # Three postings a month in each world, half a cent each.
+        assert np.abs(money.net_value / 100.0 - found.value[0, code]).max() < 0.03 * settings.horizon_months
+        change = kept.worlds[code + 1].still_active - kept.worlds[0].still_active
+        assert change[EXPECTED] == pytest.approx(found.staying[0, code], abs=1e-12)
 
 
 def test_each_subscriber_has_an_effect_of_its_own(world: World, base: Subscribers) -> None:

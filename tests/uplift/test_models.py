@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from churnsim.core.draws import Key, make_key
+from churnsim.core.draws import Key, integer_seed, make_key
 from churnsim.errors import DataError
+from churnsim.uplift.learners import fit
 from churnsim.uplift.models import RANKINGS, Models, Predictions
 from churnsim.uplift.settings import Learner, UpliftSettings
 from churnsim.uplift.trial import CONTROL, Trial
@@ -114,6 +115,25 @@ def test_planted_effect_on_staying_comes_back(trial: Trial) -> None:
         assert effect[k] == pytest.approx(planted, abs=4 * error), offer
         assert report.loc[offer, "effect_of_assignment"] == pytest.approx(planted, abs=4 * error), offer
     assert 4 * report.loc["call", "effect_se"] < 0.06
+
+
+def test_months_of_a_staying_learner_by_hand(trial: Trial) -> None:
+    """Effect of assignment over reach, times half the pilot's months and those expected after it."""
+    models = fitted(trial, STAY, shrink=False)
+    found = predictions(models, trial)
+    rows = trial.rows_for("call")
+    learner = fit(
+        "t_logistic",
+        trial.X.iloc[rows],
+        trial.stayed[rows].astype(float),
+        treatment=trial.assigned[rows],
+        arms=(CONTROL, "call"),
+        propensity={CONTROL: 0.5, "call": 0.5},
+        seed=integer_seed(KEY),
+    )
+    half = sum((1 + RATE) ** (-month / 12) for month in range(MONTHS)) / 2
+    expected = learner.predict(trial.X)["call"].to_numpy() / 0.6 * (half + models.months_after(found.risk))
+    assert found.months["stay"][:, 0] == pytest.approx(expected, rel=1e-9)
 
 
 def test_planted_effect_on_margin_comes_back(trial: Trial) -> None:
