@@ -9,13 +9,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from churnsim.evaluation.intervals import paired_difference
 from churnsim.experiment.load import BASE_SCENARIO, Loaded
@@ -24,8 +27,25 @@ from churnsim.experiment.summary import METRICS, summarise
 from churnsim.experiment.tasks import Report, Task, make_tasks, run_tasks, versions
 
 RUN_FRAMES = ("ledger", "monthly", "contacts", "lists")
-STAGE_FRAMES = {"history": ("months", "causes", "states", "imported", "tenure_churn"), "plan": ("pilot",),
-                "truth": ("arms",)}
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """Tables by name, kept as Arrow and made DataFrames when they are asked for."""
+
+    def __init__(self, arrow: Mapping[str, pa.Table]) -> None:
+        self.arrow = dict(arrow)
+        self._made: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._made:
+            self._made[name] = self.arrow[name].to_pandas()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrow)
+
+    def __len__(self) -> int:
+        return len(self.arrow)
 
 
 @dataclass(frozen=True)
@@ -52,7 +72,7 @@ class Result:
 
     summary: dict[str, Any]
     policies: pd.DataFrame
-    frames: Mapping[str, pd.DataFrame]
+    frames: Tables
     ran: int
     reused: int
     notes: tuple[str, ...]
@@ -85,7 +105,7 @@ def _write_run(result: Result, folder: Path, command: Sequence[str]) -> None:
     with (folder / "config.yaml").open("w", encoding="utf-8") as file:
         YAML(typ="safe", pure=True).dump(result.config, file)
     for name in ("cells", *RUN_FRAMES):
-        result.frames[name].to_parquet(folder / f"{name}.parquet", index=False)
+        pq.write_table(result.frames.arrow[name], folder / f"{name}.parquet")
     tables = folder / "tables"
     tables.mkdir()
     result.policies.to_csv(tables / "policies.csv", index=False)
@@ -144,33 +164,41 @@ def run(loaded: Loaded, *, out: str | Path | None = None, jobs: int = 1, report:
 
 def _collect(loaded: Loaded, tasks: list[Task], store: Store, ran: int, reused: int) -> Result:
     facts: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    frames: dict[str, list[pd.DataFrame]] = {name: [] for name in RUN_FRAMES}
-    frames |= {name: [] for names in STAGE_FRAMES.values() for name in names}
-    diagnostics: list[dict[str, Any]] = []
+    parts: dict[str, list[pa.Table]] = {}
+    diagnostics = []
     notes: dict[str, dict[str, list[int]]] = {}
+    correlations: dict[str, float] = {}
     for task in tasks:
-        cell = store.read(task.key)
-        at = {"scenario": task.scenario, "replicate": task.replicate}
+        at: dict[str, Any] = {"scenario": task.scenario, "replicate": task.replicate}
         if task.policy is not None:
-            facts.setdefault(task.scenario, {}).setdefault(task.policy, []).append(cell.facts)
+            found = store.facts(task.key)
+            facts.setdefault(task.scenario, {}).setdefault(task.policy, []).append(found)
             at = {"scenario": task.scenario, "policy": task.policy, "replicate": task.replicate}
-            if cell.facts["note"]:
-                said = notes.setdefault(f"{task.policy}: {cell.facts['note']}", {})
+            if found["note"]:
+                said = notes.setdefault(f"{task.policy}: {found['note']}", {})
                 said.setdefault(task.scenario, []).append(task.replicate)
         elif task.stage == "truth":
-            from churnsim.experiment.stages import risk_and_effect
-
-            plan_key = next(t.key for t in tasks if (t.stage, t.scenario, t.replicate)
-                            == ("plan", task.scenario, task.replicate))
-            diagnostics.append({**at, "risk_effect_spearman": risk_and_effect(store.read(plan_key), cell)})
-        for name, frame in cell.frames.items():
-            frames[name].append(_labelled(frame, at))
+            diagnostics.append({**at, "risk_effect_spearman": _correlation(task, tasks, store, correlations)})
+        for name, table in store.tables(task.key).items():
+            parts.setdefault(name, []).append(_labelled(table, at))
     summary = summarise(loaded.scenarios, facts)
-    tables = {name: _joined(parts) for name, parts in frames.items() if parts}
-    tables["diagnostics"] = pd.DataFrame(diagnostics)
-    tables["cells"] = _cells(facts)
-    tables["variance"] = _variance(facts, confidence=loaded.experiment.evaluation.confidence)
-    return Result(summary, policy_table(summary), tables, ran, reused, _notes(notes), loaded.experiment.plain())
+    tables = {name: _joined(some) for name, some in parts.items()}
+    made = {"diagnostics": pd.DataFrame(diagnostics), "cells": _cells(facts),
+            "variance": _variance(facts, confidence=loaded.experiment.evaluation.confidence)}
+    tables |= {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in made.items()}
+    return Result(summary, policy_table(summary), Tables(tables), ran, reused, _notes(notes),
+                  loaded.experiment.plain())
+
+
+def _correlation(task: Task, tasks: list[Task], store: Store, known: dict[str, float]) -> float:
+    """Return the correlation of risk and effect of a truth cell with the plan cell beside it."""
+    from churnsim.experiment.stages import risk_and_effect
+
+    if task.key not in known:
+        beside = ("plan", task.scenario, task.replicate)
+        plan_key = next(t.key for t in tasks if (t.stage, t.scenario, t.replicate) == beside)
+        known[task.key] = risk_and_effect(store.read(plan_key), store.read(task.key))
+    return known[task.key]
 
 
 def _notes(found: Mapping[str, Mapping[str, list[int]]]) -> tuple[str, ...]:
@@ -186,22 +214,18 @@ def _notes(found: Mapping[str, Mapping[str, list[int]]]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _labelled(frame: pd.DataFrame, labels: Mapping[str, Any]) -> pd.DataFrame:
-    out = frame.copy(deep=False)
-    for position, (name, value) in enumerate(labels.items()):
-        column = pd.Categorical([value] * len(frame)) if isinstance(value, str) else [value] * len(frame)
-        out.insert(position, name, pd.Series(column, index=out.index))
-    return out
+def _labelled(table: pa.Table, labels: Mapping[str, Any]) -> pa.Table:
+    """Return the table with constant columns before its own."""
+    columns = {name: pa.DictionaryArray.from_arrays(np.zeros(len(table), np.int32), [value])
+               if isinstance(value, str) else pa.array(np.full(len(table), value, np.int64))
+               for name, value in labels.items()}
+    return pa.table({**columns, **{name: table[name] for name in table.column_names}})
 
 
-def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Concatenate tables whose text columns may be categories of different values."""
-    texts = [name for name in parts[0] if isinstance(parts[0][name].dtype, pd.CategoricalDtype)]
-    for name in texts:
-        values = list(dict.fromkeys(value for part in parts for value in part[name].cat.categories))
-        for part in parts:
-            part[name] = part[name].cat.set_categories(values)
-    return pd.concat(parts, ignore_index=True)
+def _joined(parts: list[pa.Table]) -> pa.Table:
+    """Concatenate tables whose text columns may be dictionaries of different values."""
+    filled = [part for part in parts if len(part)] or parts[:1]
+    return pa.concat_tables(filled).unify_dictionaries().combine_chunks()
 
 
 def _cells(facts: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> pd.DataFrame:

@@ -15,6 +15,8 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from churnsim.errors import ResultsError
 
@@ -47,8 +49,24 @@ class Store:
             frames = {path.stem: pd.read_parquet(path) for path in sorted(at.glob("*.parquet"))}
             return Cell(json.loads((at / "facts.json").read_text(encoding="utf-8")), loaded, frames)
         except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-            raise ResultsError(f"{at}: cannot read this cell ({error}); delete the folder and run "
-                               "again") from error
+            raise _unreadable(at, error) from error
+
+    def facts(self, key: str) -> dict[str, Any]:
+        """Return the facts of a finished cell, without its arrays and tables."""
+        at = self.folder / key
+        try:
+            facts: dict[str, Any] = json.loads((at / "facts.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise _unreadable(at, error) from error
+        return facts
+
+    def tables(self, key: str) -> dict[str, pa.Table]:
+        """Return the tables of a finished cell by name."""
+        at = self.folder / key
+        try:
+            return {path.stem: pq.read_table(path) for path in sorted(at.glob("*.parquet"))}
+        except (OSError, ValueError) as error:
+            raise _unreadable(at, error) from error
 
     def write(self, key: str, cell: Cell) -> None:
         """Write a cell; it appears whole or not at all."""
@@ -66,6 +84,10 @@ class Store:
                 if not self.has(key):
                     raise
                 shutil.rmtree(aside)
+
+
+def _unreadable(at: Path, error: Exception) -> ResultsError:
+    return ResultsError(f"{at}: cannot read this cell ({error}); delete the folder and run again")
 
 
 class writing:

@@ -115,17 +115,22 @@ class Models:
                     "margin_months": trial.margin_months + trial.stayed * self.months_after(risk)}
         self._effects: dict[str, dict[str, tuple[object, Calibration]]] = {}
         rows: list[dict[str, object]] = []
+        _require_rows(trial)
+        scores = {name: {offer: _pilot_scores(trial, offer, outcome, settings.folds, seed)
+                         for offer in trial.offers}
+                  for name, outcome in outcomes.items()
+                  if name == "margin_months" or name in {known.outcome for known in settings.learners.values()}}
         for name, learner in settings.learners.items():
             outcome = outcomes[learner.outcome]
             self._effects[name] = {}
             for offer in trial.offers:
-                fitted, calibration = _learn(trial, offer, learner, outcome, settings.folds, seed)
+                fitted, effects = _learn(trial, offer, learner, outcome, settings.folds, seed)
+                calibration = calibrate(effects, scores[learner.outcome][offer][:, None])
                 self._effects[name][offer] = fitted, calibration
                 rows.append(_report_row(trial, offer, name, learner, outcome, calibration))
         self.report = pd.DataFrame(rows)
-        scores = {offer: _pilot_scores(trial, offer, outcomes["margin_months"], settings.folds, seed)
-                  for offer in trial.offers}
-        self.best = {ranking: self._best_campaign(trial, ranking, scores, key) for ranking in RANKINGS}
+        self.best = {ranking: self._best_campaign(trial, ranking, scores["margin_months"], key)
+                     for ranking in RANKINGS}
 
     def months_after(self, risk: Float64) -> Float64:
         """Return the discounted months expected after the pilot's outcome months for those who stayed, (n,).
@@ -208,20 +213,25 @@ class _AcceptModel:
         return np.asarray(self._model.predict_proba(X.to_numpy())[:, 1], dtype=np.float64)
 
 
+def _require_rows(trial: Trial) -> None:
+    for offer in trial.offers:
+        assigned = trial.assigned[trial.rows_for(offer)]
+        smallest = min(int((assigned == arm).sum()) for arm in (CONTROL, offer))
+        if smallest < MIN_ROWS:
+            raise DataError(f"pilot: {smallest} subscribers in the smaller arm for offer {offer!r}, at least "
+                            f"{MIN_ROWS} are needed to learn its effects; enlarge pilot.size")
+
+
 def _learn(trial: Trial, offer: str, learner: Learner, outcome: Float64, folds: int, seed: int
-           ) -> tuple[object, Calibration]:
+           ) -> tuple[object, Float64]:
+    """Return the learner fitted on all rows that tell about the offer, and its out-of-fold effects on them."""
     rows, arms = trial.rows_for(offer), (CONTROL, offer)
     propensity = trial.propensity(offer)
     X, y, treatment = trial.X.iloc[rows], outcome[rows], trial.assigned[rows]
-    smallest = min(int((treatment == arm).sum()) for arm in arms)
-    if smallest < MIN_ROWS:
-        raise DataError(f"pilot: {smallest} subscribers in the smaller arm for offer {offer!r}, at least "
-                        f"{MIN_ROWS} are needed to learn its effects; enlarge pilot.size")
     train = partial(fit, learner.kind)
     fitted = train(X, y, treatment=treatment, arms=arms, propensity=propensity, seed=seed)
-    effects = cross_fit_effects(train, X, y, treatment=treatment, arms=arms, propensity=propensity,
-                                folds=folds, seed=seed)
-    return fitted, calibrate(effects, _pilot_scores(trial, offer, outcome, folds, seed)[:, None])
+    return fitted, cross_fit_effects(train, X, y, treatment=treatment, arms=arms, propensity=propensity,
+                                     folds=folds, seed=seed)
 
 
 def _pilot_scores(trial: Trial, offer: str, outcome: Float64, folds: int, seed: int) -> Float64:
