@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -175,7 +176,8 @@ def test_new_refuses(arguments, says, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(("arguments", "file"), [
-    ([], "experiment.schema.json"), (["--markdown"], "experiment.md")])
+    ([], "experiment.schema.json"), (["--as", "keys"], "experiment.md"), (["--as", "columns"], "columns.md"),
+    (["--as", "covariates"], "covariates.md")])
 def test_the_committed_schema_and_reference_are_current(arguments, file, capsys):
     assert main(["schema", *arguments]) == 0
     expected = (ROOT / "docs" / file).read_text(encoding="utf-8")
@@ -279,11 +281,29 @@ def test_an_unforeseen_error_is_one_line(tmp_path, capsys, monkeypatch):
     assert err.startswith("Traceback") and "in fails" in err and err.endswith(line)
 
 
-def test_a_reader_who_goes_away_is_no_error():
-    command = f"{sys.executable} -m churnsim.cli schema; echo $? >&2"
-    done = subprocess.run(["bash", "-c", f"({command}) | head -n 1"], capture_output=True, text=True, check=False)
-    assert done.stdout == "{\n"
-    assert done.stderr == "0\n"
+@pytest.fixture
+def summaries(tmp_path: Path) -> list[Path]:
+    """Two results folders whose summaries and configs differ in one value."""
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for value, folder in enumerate(folders):
+        metric = {"mean": value, "low": None, "high": None, "per_replicate": [value]}
+        summary = {"schema": 1, "experiment": "x", "config_hash": "", "seed": 1, "replicates": 1, "currency": "USD",
+                   "policies": [{"name": "none", "scenario": "base", "net_value": metric}],
+                   "recommended_policy": {"base": "none"}}
+        write(folder, json.dumps(summary), "summary.json")
+        write(folder, "gate: {margin_share: 0.01}\nevaluation: {confidence: 0.95}\n", "config.yaml")
+    return folders
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["--help"], ["compare"]])
+def test_a_reader_who_goes_away_is_no_error(arguments, summaries):
+    read, write_end = os.pipe()
+    os.close(read)
+    changed = arguments == ["compare"]
+    done = program(*arguments, *(summaries if changed else ()), stdout=write_end)
+    os.close(write_end)
+    assert done.stderr == ""
+    assert done.returncode == int(changed)
 
 
 def test_a_full_standard_output_is_a_failure(tmp_path):

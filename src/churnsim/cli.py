@@ -16,7 +16,6 @@ import click
 
 from churnsim.console import (
     Progress,
-    drop_stdout,
     json_text,
     note,
     read_json,
@@ -38,7 +37,7 @@ INTERRUPTED = 130
 
 EXPERIMENT = click.argument("experiment", metavar="EXP", type=click.Path(path_type=Path))
 SET = click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True,
-                   help="Lay a value over the file, such as seed=2 or population.size=1e4. May be repeated.")
+                   help="Lay a value over the file, such as seed=2 or population.size=10000. May be repeated.")
 OUT = click.option("--out", metavar="DIR", type=click.Path(path_type=Path),
                    help="Results folder; finished cells in it are used. [default: results/NAME]")
 JOBS = click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=os.cpu_count() or 1,
@@ -70,7 +69,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        drop_stdout()
         return 0
     except Exception as error:
         if wants_traceback:
@@ -256,14 +254,23 @@ def validate(experiment: Path, overrides: tuple[str, ...], resolved: bool) -> No
 
 
 @commands.command()
-@click.option("--markdown", is_flag=True, help="Print a reference of every key instead.")
-def schema(markdown: bool) -> None:
-    """Print the JSON Schema of experiment files, for editors."""
+@click.option("--as", "form", type=click.Choice(["schema", "keys", "columns", "covariates"]), default="schema",
+              show_default=True, help="JSON Schema for editors, or a reference in Markdown.")
+def schema(form: str) -> None:
+    """Print the JSON Schema of experiment files, or a reference of keys, columns or covariates."""
+    show(_reference(form).rstrip("\n"))
+
+
+def _reference(form: str) -> str:
+    if form in ("columns", "covariates"):
+        from churnsim.lifecycle.reference import columns_markdown, covariates_markdown
+
+        return columns_markdown() if form == "columns" else covariates_markdown()
     from churnsim.config.document import reference_markdown
     from churnsim.config.schema import json_schema
     from churnsim.experiment.settings import Experiment
 
-    show(reference_markdown(Experiment).rstrip("\n") if markdown else json_text(json_schema(Experiment)))
+    return reference_markdown(Experiment) if form == "keys" else json_text(json_schema(Experiment))
 
 
 @commands.command()
