@@ -68,6 +68,12 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in listed]
 
 
+def ignores(pid: int, number: int) -> bool:
+    """Return whether a process ignores a signal."""
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return bool(int(status["SigIgn"], 16) >> (number - 1) & 1)
+
+
 def runs(pid: int) -> bool:
     """Return whether a process is there and no zombie."""
     try:

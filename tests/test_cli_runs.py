@@ -25,6 +25,7 @@ from cli_examples import (
     cells,
     children,
     contents,
+    ignores,
     program,
     provenance,
     runs,
@@ -67,11 +68,15 @@ def half_way(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int],
     """A run on two jobs that has finished some cells and not all, and its workers."""
     results = tmp_path / "broken"
     process = started("run", write(tmp_path), "--out", results, "--jobs", "2")
+    workers: list[int] = []
     try:
         wait_until(lambda: len(cells(results)) >= 4)
-        yield process, children(process.pid), results
+        workers = children(process.pid)
+        yield process, workers, results
     finally:
         process.kill()
+        for worker in filter(runs, workers):
+            os.kill(worker, signal.SIGKILL)
         process.communicate()
 
 
@@ -136,6 +141,7 @@ def test_a_killed_run_goes_on_where_it_was(finished, half_way, tmp_path):
 
 def test_an_interrupted_run_says_how_to_go_on(half_way):
     process, workers, results = half_way
+    wait_until(lambda: all(ignores(worker, signal.SIGINT) for worker in workers))
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130

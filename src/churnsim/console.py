@@ -124,16 +124,10 @@ def show(text: str) -> None:
     try:
         click.echo(text)
     except BrokenPipeError:
-        drop_stdout()
+        pass
     except OSError as error:
-        drop_stdout()
         raise ResultsError(f"standard output: cannot be written ({error.strerror}); "
                            "what was written to files is whole") from error
-
-
-def drop_stdout() -> None:
-    """Let what is still buffered go nowhere, so that the interpreter's last flush does not fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(text: str) -> None:
