@@ -49,9 +49,11 @@ display(Markdown(f"**Headline.** The best list an operator could have made is **
 # can reach it, and the distance to it is the regret.
 
 # %%
-columns = ["targeted", "reached_in_time", "accepted", "saved_margin", "offer_cost", "contact_cost", "net_value",
-           "net_value_low", "net_value_high", "regret"]
-base.sort_values("net_value", ascending=False)[columns].round(0)
+columns = ["targeted", "reached_in_time", "accepted", "saved_margin", "offer_cost", "contact_cost", "net_value", "regret"]
+money = base.sort_values("net_value", ascending=False)[columns].round(0).astype(int)
+money.insert(7, "interval", [f"{low:,.0f} to {high:,.0f}" for low, high in
+                             base.loc[money.index, ["net_value_low", "net_value_high"]].to_numpy()])
+money.rename(columns=lambda name: name.replace("_", " "))
 
 # %%
 comparisons = pd.DataFrame(summary["comparisons"])
@@ -140,8 +142,8 @@ pilot[pilot["scenario"] == "base"].groupby(["learner", "offer"]).agg(
 
 # %%
 budgets = policies[~policies["policy"].str.startswith("everyone")].pivot(
-    index="scenario", columns="policy", values="net_value")
-budgets.round(0)
+    index="policy", columns="scenario", values="net_value")
+budgets.sort_values("base", ascending=False).round(0)
 
 # %%
 learned = shown[(shown["policy"] == "uplift_value") & (shown["scenario"] == "base")].set_index("against")["verdict"]
