@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +129,15 @@ def test_other_errors_pass_through_unchanged(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), writing(aside):
         1 / 0  # noqa: B018
     assert not aside.exists()
+
+
+def test_what_a_killed_run_was_writing_is_swept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(KEY, CELL)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    torn, ours = store.folder / f".{KEY}.{ended.pid}", store.folder / f".{KEY}.{os.getpid()}"
+    torn.mkdir()
+    ours.mkdir()
+    store.sweep()
+    assert not torn.exists() and ours.exists() and store.has(KEY)

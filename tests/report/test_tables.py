@@ -11,6 +11,7 @@ import pytest
 
 from churnsim.errors import ResultsError
 from churnsim.report.contents import Table, policies_table, recommendation
+from churnsim.report.contents import scenario_title
 from churnsim.report.run_folder import Run, read_run
 from churnsim.report.tables import policy_text, run_text, text_table, write_tables
 
@@ -163,3 +164,15 @@ def test_scenarios_of_a_sweep_have_their_own_budget(summary: dict[str, Any]) -> 
         "campaign.budget_amount": 6.0,
         "pilot.size": 100,
     }
+
+
+def test_a_scenario_says_which_policies_it_leaves_out(summary: dict[str, Any]) -> None:
+    config = {
+        "campaign": {"budget_amount": 1.0},
+        "scenarios": {"small": {"campaign": {"budget_amount": 5.0}, "policies": {"everyone": None, "random": None}}},
+        "policies": {},
+        "evaluation": {},
+    }
+    run = Run(summary, config)
+    assert run.left_out("small") == ["everyone", "random"] and run.left_out("base") == []
+    assert scenario_title(run, "small") == f"Scenario small (without everyone, random; budget 5 {summary['currency']})"

@@ -158,6 +158,7 @@ def run(loaded: Loaded, *, out: str | Path | None = None, jobs: int = 1, report:
         tasks = [task for tasks in scenarios for task in tasks]
         with writing(store.folder / ".new"):
             store.folder.mkdir(parents=True, exist_ok=True)
+        store.sweep()
         ran, reused = run_tasks(tasks, store, jobs=jobs, report=report or (lambda *_: None))
         return _collect(loaded, tasks, store, ran, reused)
 

@@ -36,6 +36,13 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "cells"
 
+    def sweep(self) -> None:
+        """Clear away what killed runs were writing: folders named after processes that are no more."""
+        for aside in self.folder.glob(".*.*"):
+            process = aside.name.rpartition(".")[2]
+            if process.isdigit() and not _runs(int(process)):
+                shutil.rmtree(aside, ignore_errors=True)
+
     def has(self, key: str) -> bool:
         """Return whether a cell is finished."""
         return (self.folder / key / "facts.json").is_file()
@@ -84,6 +91,16 @@ class Store:
                 if not self.has(key):
                     raise
                 shutil.rmtree(aside)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _unreadable(at: Path, error: Exception) -> ResultsError:

@@ -35,7 +35,11 @@ def confidence_text(run: Run) -> str:
 
 def scenario_title(run: Run, scenario: str) -> str:
     """Return the heading of a scenario: name, what it changes, budget."""
-    changes = [f"{key} = {value}" for key, value in run.changes(scenario).items() if key != BUDGET_KEY]
+    left_out = run.left_out(scenario)
+    told = {BUDGET_KEY, *(f"policies.{name}" for name in left_out)}
+    changes = [f"{key} = {value}" for key, value in run.changes(scenario).items() if key not in told]
+    if left_out:
+        changes.append(f"without {', '.join(left_out)}")
     budget = run.budget_amount(scenario)
     facts = [*changes, *([] if budget is None else [f"budget {number(budget)} {run.summary['currency']}"])]
     return f"Scenario {scenario}" + (f" ({'; '.join(facts)})" if facts else "")

@@ -298,20 +298,24 @@ def _styles(run: Run) -> dict[str, tuple[str, str, str]]:
 
 
 def budget_figure(run: Run) -> Picture | None:
-    """Draw net value against the budget, if there are scenarios that change the budget and nothing else."""
+    """Draw net value against the budget, if there are scenarios that change the budget and nothing else.
+
+    A scenario may leave policies out; a policy is drawn at the budgets it has.
+    """
     budgets: dict[float, str] = {}
     for scenario in run.scenarios:
         budget = run.budget_amount(scenario)
-        if budget is not None and set(run.changes(scenario)) <= {BUDGET_KEY}:
+        ignored = {BUDGET_KEY, *(f"policies.{name}" for name in run.left_out(scenario))}
+        if budget is not None and set(run.changes(scenario)) <= ignored:
             budgets.setdefault(budget, scenario)
     if len(budgets) < 2:
         return None
     styles = _styles(run)
-    series: dict[str, list[dict[str, Any]]] = {name: [] for name in styles}
-    for _, scenario in sorted(budgets.items()):
+    series: dict[str, dict[float, dict[str, Any]]] = {name: {} for name in styles}
+    for budget, scenario in sorted(budgets.items()):
         for entry in run.policies(scenario):
             if entry["name"] in series:
-                series[entry["name"]].append(entry["net_value"])
+                series[entry["name"]][budget] = entry["net_value"]
     currency = run.summary["currency"]
     title = f"Net value by budget, {currency}"
 
@@ -321,11 +325,11 @@ def budget_figure(run: Run) -> Picture | None:
         step = 0.008 * max(budgets)
         for position, (policy, found) in enumerate(series.items()):
             colour, marker, line = styles[policy]
-            at = [budget + step * (position - len(series) / 2) for budget in sorted(budgets)]
+            values = list(found.values())
             ax.errorbar(
-                at,
-                [f["mean"] for f in found],
-                yerr=_bars(found),
+                [budget + step * (position - len(series) / 2) for budget in found],
+                [value["mean"] for value in values],
+                yerr=_bars(values),
                 color=colour,
                 marker=marker,
                 linestyle=line,

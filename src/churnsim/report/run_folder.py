@@ -92,6 +92,11 @@ class Run:
                 return changed
         return {}
 
+    def left_out(self, scenario: str) -> list[str]:
+        """Return the policies of the experiment that a scenario takes out."""
+        keys = [key for key, value in self.changes(scenario).items() if value is None]
+        return [key.removeprefix("policies.") for key in keys if key.startswith("policies.")]
+
     def budget_amount(self, scenario: str) -> float | None:
         """Return the budget of a scenario, if the config is at hand."""
         if not self.config:
