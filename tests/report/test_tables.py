@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from churnsim.errors import ResultsError
-from churnsim.report.contents import Table, policies_table, recommendation
-from churnsim.report.contents import scenario_title
+from churnsim.report.contents import Table, policies_table, recommendation, scenario_title
 from churnsim.report.run_folder import Run, read_run
 from churnsim.report.tables import policy_text, run_text, text_table, write_tables
 
