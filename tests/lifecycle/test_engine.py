@@ -329,4 +329,6 @@ def test_an_offer_table_for_other_causes_is_refused():
 
 
 def test_nobody_at_all():
-    run(Subscribers.empty(SCHEMA, np.arange(0)), nobody(0))
+    base = Subscribers.empty(SCHEMA, np.arange(0))
+    run(base, nobody(0))
+    assert len(base) == 0 and {column.shape[-1] for column in base.columns.values()} == {0}

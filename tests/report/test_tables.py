@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from churnsim.errors import ResultsError
-from churnsim.report.contents import Table, policies_table, recommendation, scenario_title
+from churnsim.report.contents import Table, details_table, policies_table, recommendation, scenario_title
 from churnsim.report.run_folder import Run, read_run
 from churnsim.report.tables import policy_text, run_text, text_table, write_tables
 
@@ -175,3 +176,15 @@ def test_a_scenario_says_which_policies_it_leaves_out(summary: dict[str, Any]) -
     run = Run(summary, config)
     assert run.left_out("small") == ["everyone", "random"] and run.left_out("base") == []
     assert scenario_title(run, "small") == f"Scenario small (without everyone, random; budget 5 {summary['currency']})"
+
+
+def test_overspending_is_counted_for_policies_under_the_budget(summary: dict[str, Any]) -> None:
+    summary = deepcopy(summary)
+    kinds = {entry["name"]: {"kind": entry["name"]} for entry in summary["policies"]}
+    config = {"campaign": {"budget_amount": 5.0}, "scenarios": {}, "policies": kinds,
+              "evaluation": {"horizon_months": 36, "confidence": 0.95}}
+    entry = next(e for e in summary["policies"] if (e["scenario"], e["name"]) == ("base", "uplift_value"))
+    entry["offer_cost"]["per_replicate"], entry["contact_cost"]["per_replicate"] = [4.0, 4.5], [1.0, 1.0]
+    table = details_table(Run(summary, config), "base")
+    over = {row[0]: row[table.heads.index("spent over\nthe budget")] for row in table.rows}
+    assert over["uplift_value"] == "1 of 2" and over["none"] == "n/a"

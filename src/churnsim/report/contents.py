@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from churnsim.evaluation.ledger import CHURN_MONTHS
+from churnsim.policy.settings import BUDGETED
 from churnsim.report.derived import pilot_means, realised_and_expected
 from churnsim.report.run_folder import BUDGET_KEY, Run
 from churnsim.report.words import ABSENT, counted, interval, number, percent, verdict
@@ -199,6 +200,16 @@ def pilot_table(run: Run, scenario: str) -> Table | None:
     )
 
 
+def _over_budget(run: Run, scenario: str, entry: Mapping[str, Any]) -> str:
+    """Return in how many replicates offers and contacts cost more than the budget, for policies under one."""
+    budget = run.budget_amount(scenario)
+    if budget is None or run.kind(entry["name"]) not in BUDGETED:
+        return ABSENT
+    costs = zip(entry["offer_cost"]["per_replicate"], entry["contact_cost"]["per_replicate"], strict=True)
+    spent = [offer + contact for offer, contact in costs]
+    return f"{sum(amount > budget for amount in spent)} of {len(spent)}"
+
+
 def details_table(run: Run, scenario: str) -> Table:
     """Return what the policy table leaves out."""
     amounts = (
@@ -215,6 +226,7 @@ def details_table(run: Run, scenario: str) -> Table:
         (
             entry["name"],
             *(number(entry[name]["mean"]) for name in amounts),
+            _over_budget(run, scenario, entry),
             percent(entry["churn_rate"]["mean"]),
         )
         for entry in run.policies(scenario)
@@ -232,6 +244,7 @@ def details_table(run: Run, scenario: str) -> Table:
             "direct\neffect",
             "spillover",
             "terminal\nvalue",
+            "spent over\nthe budget",
             f"left after\n{churn_months(run)} months",
         ),
         rows,
