@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,10 +38,16 @@ def program(*args: Any, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*PROGRAM, *map(str, args)], text=True, check=False, **options)
 
 
+def _hear_interrupts() -> None:
+    # A shell starts what it puts in the background deaf to SIGINT, and children inherit that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(*args: Any) -> subprocess.Popen[str]:
     """Start a command in a process group of its own, as a terminal would."""
     return subprocess.Popen([*PROGRAM, *map(str, args)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            start_new_session=True)
+                            start_new_session=True,
+                            preexec_fn=_hear_interrupts)
 
 
 def cells(folder: Path) -> set[str]:
