@@ -70,11 +70,12 @@ shown["verdict"] = shown.apply(verdict, axis=1)
 shown.round(0)
 
 # %% [markdown]
-# ## Why: those at risk are not those who can be moved
+# ## Risk and effect
 #
 # The list of `everyone` holds all who may be called, with the risk the churn model gives them and the true expected
-# effect of the offer, which only a simulator knows. If risk were uplift, the effect would rise from the left to the
-# right as steeply as risk does, and so would the value.
+# effect of the offer, which only a simulator knows. Offers here multiply hazards, so on average the effect rises with
+# risk: that is what makes a risk ranking a strong baseline. What it does not tell is which subscribers of a risk are
+# moved, whether they are worth the offer, and which offer and channel would do.
 
 # %%
 lists = pd.read_parquet(folder / "lists.parquet")
@@ -102,10 +103,14 @@ plt.show()
 diagnostics = pd.read_csv(folder / "tables" / "diagnostics.csv")
 rho = diagnostics.loc[diagnostics["scenario"] == "base", "risk_effect_spearman"].mean()
 top, mean_value = deciles.loc[10], called["true_effect_amount"].mean()
+within = called.groupby("decile")["true_effect_on_staying"].std().mean()
+between = deciles["effect_on_staying"].std()
 display(Markdown(
-    f"Risk and the best effect on staying go together only loosely (Spearman's correlation {rho:.2f}). In the decile of "
-    f"highest risk, {100 * top['worth_it']:.1f} % of subscribers are worth this offer and {100 * top['share_harmed']:.1f} % "
-    f"are made more likely to leave; over all, the offer brings {mean_value:,.2f} {currency} a subscriber listed."))
+    f"Over subscribers, predicted risk and the best true effect on staying have a rank correlation of {rho:.2f}. The effect of "
+    f"this offer varies by {100 * within:.2f} points (standard deviation) inside a decile of risk and by {100 * between:.2f} "
+    f"points between deciles. In the decile of highest risk, {100 * top['worth_it']:.1f} % of subscribers are worth the offer "
+    f"and {100 * top['share_harmed']:.1f} % are made more likely to leave; over all, it brings {mean_value:,.2f} {currency} a "
+    "subscriber listed."))
 
 # %% [markdown]
 # ## Where a better list comes from

@@ -19,7 +19,7 @@ FIGURES = {
     "net_value": "Net value by policy, EUR",
     "net_value_1": "Net value by policy, EUR",
     "reach": "From the list to acceptance, % of those targeted",
-    "risk_and_effect": "Risk is not uplift: true effect in percentage points and EUR",
+    "risk_and_effect": "True effect against predicted risk, percentage points and EUR",
     "net_value_by_budget": "Net value by budget, EUR",
 }
 AXES = {

@@ -242,7 +242,7 @@ def risk_figure(run: Run) -> Picture | None:
     longest = str(sizes.idxmax())
     styles = _styles(run)
     currency = run.summary["currency"]
-    title = f"Risk is not uplift: true effect in percentage points and {currency}"
+    title = f"True effect against predicted risk, percentage points and {currency}"
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)

@@ -159,7 +159,7 @@ def _background(run: Run, pictures: Sequence[Picture]) -> list[Section]:
         Section("Net value and the budget", (), (), drawn("net_value_by_budget")),
         Section("From the list to acceptance", (), (), drawn("reach")),
         Section(
-            "Risk is not uplift",
+            "Predicted risk and true effect",
             _rank_correlation(run, scenario),
             _present(truth_table(run, scenario)),
             drawn("risk_and_effect"),
