@@ -144,6 +144,17 @@ def test_without_queues_nobody_depends_on_who_else_is_listed(world: World, base:
     assert np.array_equal(few.contact_cents, full.contact_cents[rows])
 
 
+def test_staff_hired_for_a_list_spread_its_first_calls_over_the_first_open_day(world: World, base: Subscribers) -> None:
+    wave = worked(world, base, assign(np.arange(len(base))), unlimited=True)
+    attempts = wave.log.attempts.to_pandas()
+    first = attempts.loc[attempts["attempt"] == 1, "start_hours"]
+    assert len(first) == len(base) and first.max() - first.min() < 24.0
+    calls = np.bincount((first % 24).astype(int), minlength=24)
+    # The centre calls from 9 to 21 h with half an hour off at noon; about 50 of 600 calls an hour, so none is empty.
+    assert (calls[9:21] > 0).all() and calls[:9].sum() == calls[21:].sum() == 0
+    assert calls.max() < 0.25 * len(base)
+
+
 def test_an_empty_list_makes_an_empty_wave(world: World, base: Subscribers) -> None:
     wave = worked(world, base, nobody_assigned())
     assert len(wave.touched) == len(wave.contact_cents) == len(wave.log.attempts) == 0
