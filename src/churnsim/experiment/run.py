@@ -131,8 +131,8 @@ def _commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def run(loaded: Loaded, *, out: str | Path | None = None, jobs: int = 1, report: Report | None = None,
-) -> Result:
+def run(loaded: Loaded, *, out: str | Path | None = None, jobs: int = 1,
+        report: Report | None = None) -> Result:
     """Run every cell of an experiment that is not finished, and collect the result.
 
     Parameters
