@@ -58,3 +58,13 @@ config.CACHE_DIR = _cache_folder()
 def njit(fn: F) -> F:
     """Compile a module-level function: cached on disk, without the GIL, IEEE arithmetic (x / 0 is inf)."""
     return cast(F, numba.njit(fn, cache=bool(config.CACHE_DIR), nogil=True, error_model="numpy"))
+
+
+def inlined(fn: F) -> F:
+    """Compile a scalar function that is copied into every loop that calls it.
+
+    A call left in a loop keeps the loop from being vectorised; the compiler's own inlining gives up on longer
+    functions without a word.
+    """
+    return cast(F, numba.njit(fn, cache=bool(config.CACHE_DIR), nogil=True, error_model="numpy",
+                              inline="always"))

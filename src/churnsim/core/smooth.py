@@ -10,7 +10,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from churnsim.core.compiled import njit
+from churnsim.core.compiled import inlined, njit
 
 Float32 = npt.NDArray[np.float32]
 
@@ -23,7 +23,7 @@ _C5, _C6 = np.float32(1 / 120), np.float32(1 / 720)
 _LOW, _HIGH = np.float32(-87.0), np.float32(87.0)
 
 
-@njit
+@inlined
 def exp_scalar(x: np.float32) -> np.float32:
     """Exponential of one float32, whose argument is held within [-87, 87]; relative error below 3e-7.
 
