@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from churnsim.core.columns import Subscribers
-from churnsim.core.draws import Key, make_key
-from churnsim.lifecycle.covariates import Surroundings
-from churnsim.lifecycle.drivers.base import Month
-from churnsim.lifecycle.engine import Engine
+from churnsim.core.draws import Key, Stream, make_key
+from churnsim.lifecycle.block import Block, Draws, Month
+from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
+from churnsim.lifecycle.default import Lifecycle
+from churnsim.lifecycle.drivers.usage import bill_shock
 from churnsim.lifecycle.market import make_market
 from churnsim.lifecycle.settings import LifecycleSettings, MarketSettings
 from churnsim.offers.settings import Offer
@@ -89,9 +90,9 @@ def offers(*, causes: tuple[str, ...]) -> OfferTable:
     return offer_table(made, causes=causes)
 
 
-def engine(settings: LifecycleSettings | None = None, *, key: Key = KEY, months: int = 60) -> Engine:
+def engine(settings: LifecycleSettings | None = None, *, key: Key = KEY, months: int = 60) -> Lifecycle:
     settings = settings or lifecycle()
-    return Engine(settings, make_market(market(), regions=REGIONS, months=months, key=KEY),
+    return Lifecycle(settings, make_market(market(), regions=REGIONS, months=months, key=KEY),
                   offers(causes=tuple(settings.causes)), key=key)
 
 
@@ -120,16 +121,19 @@ def varied(ids: Any) -> Subscribers:
         complaint_stock=(ids % 3) / 2.0, usual_satisfaction=40.0 + ids % 50)
 
 
-def around(*, month: int = 7, n: int = 3, **values: Any) -> Surroundings:
-    """Return a month's market: no promotion, usual network quality, no season."""
-    filled = {"promotion": 0.0, "network": 0.0, **values}
-    arrays = {name: np.broadcast_to(np.asarray(filled[name], np.float32), n).copy()
-              for name in ("promotion", "network")}
-    return Surroundings(month, arrays["promotion"], arrays["network"], float(filled.get("season", 0.0)))
+def block_of(base: Subscribers, *, month: int = 7, **market: Any) -> Block:
+    """Return all of a base as a block in a month: no promotion, usual network quality, no season, but as given."""
+    block = Block.over(base, LIFECYCLE_SCHEMA, month=Month(month))
+    for name, value in {"promotion": 0.0, "network": 0.0, "season": 0.0, **market}.items():
+        block[name] = value
+    block["bill_shock"] = bill_shock(block)
+    return block
 
 
-def month_of(base: Subscribers, settings: LifecycleSettings, *, key: Key = KEY, **values: Any) -> Month:
-    return Month(settings, around(n=len(base), **values), base.ids, key)
+def draws_of(base: Subscribers, *streams: Stream, month: int = 7, key: Key = KEY) -> Draws:
+    draws = Draws(key, base.ids, streams)
+    draws.month = month
+    return draws
 
 
 def same(a: Subscribers, b: Subscribers) -> bool:

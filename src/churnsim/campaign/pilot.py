@@ -14,8 +14,9 @@ from churnsim.capacity.work import Channels
 from churnsim.core.clock import discount_factor
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import choice, stream
-from churnsim.lifecycle.engine import BlockMonth, Engine
-from churnsim.lifecycle.treatment import Treatment, nobody
+from churnsim.lifecycle.block import Block
+from churnsim.lifecycle.default import Lifecycle
+from churnsim.lifecycle.treatment import Treatment, contacts
 from churnsim.signals.observe import Observed, active_rows, features, observe
 from churnsim.signals.settings import SignalsSettings
 from churnsim.uplift.trial import CONTROL, Trial
@@ -32,7 +33,7 @@ def may_contact(table: Observed, kind: str) -> Flags:
     return np.asarray((table["contactable"] == 1) & (consent == 1))
 
 
-def run_pilot(base: Subscribers, settings: PilotSettings, *, engine: Engine, signals: SignalsSettings,
+def run_pilot(base: Subscribers, settings: PilotSettings, *, engine: Lifecycle, signals: SignalsSettings,
               channels: Channels, capacity: CapacitySettings, rate_annual: float) -> Trial:
     """Assign, contact and follow the pilot's subscribers, and return the table of the trial.
 
@@ -57,16 +58,15 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, engine: Engine, sig
                             np.zeros(len(offered)))
     wave = run_wave(assignment, base, engine=engine, channels=channels, capacity=capacity, offers=offers,
                     month=month, release_days=signals.list_delay_days, deadline_days=30.0, unlimited=True)
-    treatment = nobody(len(base))
-    treatment.contact_time[offered] = wave.treatment.contact_time
-    treatment.accepted[offered] = wave.treatment.accepted
-    margin_months, decided_late = _follow(base, treatment, engine, settings, rate_annual)
+    contact_time, accepted = np.full(len(base), np.inf), np.zeros(len(base), np.int8)
+    contact_time[offered], accepted[offered] = wave.contact_time, wave.accepted
+    margin_months, decided_late = _follow(base, contacts(contact_time, accepted), engine, settings, rate_annual)
     habit = table["answer_habit" if channel.kind == "live" else "read_habit"].astype(np.float64)
     plan = planned_reach(channel, habit, capacity=capacity, name=settings.channel)
     return Trial(
         offers=offers.names, X=features(table), assigned=np.array((CONTROL, *offers.names))[code],
-        control_share=settings.control_share, eligible=eligible, reached=np.isfinite(treatment.contact_time),
-        accepted=(treatment.accepted > 0) & ~decided_late, planned_reach=plan.reach,
+        control_share=settings.control_share, eligible=eligible, reached=np.isfinite(contact_time),
+        accepted=(accepted > 0) & ~decided_late, planned_reach=plan.reach,
         stayed=base["departure_time"] > month + settings.outcome_months,
         left_early=base["departure_time"] <= month + signals.risk_horizon_months, margin_months=margin_months,
         margin_amount=monthly_margin(table, engine.settings.cost_to_serve),
@@ -74,18 +74,18 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, engine: Engine, sig
         contact_cost_amount=plan.cost_amount)
 
 
-def _follow(base: Subscribers, treatment: Treatment, engine: Engine, settings: PilotSettings,
+def _follow(base: Subscribers, treatment: Treatment, engine: Lifecycle, settings: PilotSettings,
             rate_annual: float) -> tuple[Float64, Flags]:
     """Let the outcome months pass; return discounted months active and who had decided before the contact."""
     months = np.zeros(len(base))
     decided = np.zeros(len(base), bool)
 
-    def count(result: BlockMonth) -> None:
-        rows = slice(result.low, result.high)
-        age = result.month - settings.start_month
-        months[rows] += discount_factor(age, rate_annual=rate_annual) * result.active
+    def count(block: Block) -> None:
+        rows = slice(block.low, block.high)
+        age = block.month.number - settings.start_month
+        months[rows] += discount_factor(age, rate_annual=rate_annual) * block["active"]
         if age == 0:
-            decided[rows] = ~result.undecided
+            decided[rows] = ~block["undecided"]
 
     engine.run([(base, treatment)], start=settings.start_month, months=settings.outcome_months, observe=count)
     return months, decided

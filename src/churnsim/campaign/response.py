@@ -9,24 +9,24 @@ from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, stream, uniform
 from churnsim.core.smooth import logit
 from churnsim.lifecycle.covariates import COVARIATES
-from churnsim.lifecycle.engine import Engine
+from churnsim.lifecycle.default import Lifecycle
 from churnsim.offers.settings import Offer
 from churnsim.offers.table import OfferTable
 
 Float64 = npt.NDArray[np.float64]
 
 
-def acceptance_prob(offer: Offer, base: Subscribers, *, engine: Engine, month: int, channel_factor: float
+def acceptance_prob(offer: Offer, base: Subscribers, *, engine: Lifecycle, month: int, channel_factor: float
                     ) -> Float64:
     """Return the probability that each subscriber, contacted in `month`, takes the offer, (n,).
 
     Logistic in the offer's covariates as they stood at the end of the month before; `channel_factor`
     multiplies the odds.
     """
-    around = engine.surroundings(base, max(month - 1, 0))
+    before = engine.at(base, max(month - 1, 0))
     log_odds = np.full(len(base), logit(offer.acceptance.base_prob))
     for name, coefficient in offer.acceptance.coefficients.items():
-        log_odds += coefficient * np.asarray(COVARIATES[name].compute(base, around), dtype=np.float64)
+        log_odds += coefficient * np.asarray(COVARIATES[name].compute(before), dtype=np.float64)
     # Far below the overflow of exp, and already certain.
     odds = channel_factor * np.exp(np.minimum(log_odds, 600.0))
     return np.asarray(odds / (1.0 + odds), dtype=np.float64)
@@ -39,7 +39,7 @@ def accepts(name: str, prob: Float64, ids: npt.NDArray[np.int64], *, key: Key, m
 
 
 def chosen_acceptance(base: Subscribers, offer: npt.NDArray[np.int64], factor: Float64, *, offers: OfferTable,
-                      engine: Engine, month: int) -> npt.NDArray[np.int8]:
+                      engine: Lifecycle, month: int) -> npt.NDArray[np.int8]:
     """Return the code of the offer each contacted subscriber accepts, 0 for none, (n,) int8.
 
     Parameters

@@ -16,8 +16,8 @@ from churnsim.capacity.work import Channels, work, work_unlimited
 from churnsim.core.clock import DAYS_PER_MONTH, HOURS_PER_DAY, HOURS_PER_MONTH, days_to_hours
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, stream, uniform
-from churnsim.lifecycle.engine import Engine
-from churnsim.lifecycle.treatment import Treatment
+from churnsim.lifecycle.default import Lifecycle
+from churnsim.lifecycle.treatment import Treatment, contacts
 from churnsim.offers.table import OfferTable
 
 Int64 = npt.NDArray[np.int64]
@@ -61,26 +61,36 @@ def nobody_assigned() -> Assignment:
 
 @dataclass(frozen=True)
 class Wave:
-    """What came of an assignment: the centre's log and the treatment of each order, (m,) arrays.
+    """What came of an assignment: the centre's log and how each order ended, (m,) arrays.
 
     Attributes
     ----------
     touched
         Positions in the base of those with an order: whose world can differ from the reference.
-    treatment
-        Row k treats subscriber `touched[k]`.
+    contact_time
+        Part of the month gone when each was reached, infinite if not.
+    accepted
+        Code of the offer each accepted, 0 for none.
     contact_cents
         Contact cost of each.
-    reached
-        Whether each was reached.
     """
 
     assignment: Assignment
     log: ContactLog
     touched: Int64
-    treatment: Treatment
+    contact_time: Float64
+    accepted: npt.NDArray[np.int8]
     contact_cents: Int64
-    reached: npt.NDArray[np.bool_]
+
+    @property
+    def reached(self) -> npt.NDArray[np.bool_]:
+        """Whether each was reached."""
+        return np.isfinite(self.contact_time)
+
+    @property
+    def treatment(self) -> Treatment:
+        """What the touched subscribers meet: row k of it is subscriber `touched[k]`."""
+        return contacts(self.contact_time, self.accepted)
 
 
 def make_orders(assignment: Assignment, base: Subscribers, *, channels: Channels, offers: OfferTable,
@@ -126,7 +136,7 @@ def spread_over_day(orders: Orders, *, channels: Channels, capacity: CapacitySet
     return replace(orders, release_hours=np.minimum(release, orders.deadline_hours))
 
 
-def run_wave(assignment: Assignment, base: Subscribers, *, engine: Engine, channels: Channels,
+def run_wave(assignment: Assignment, base: Subscribers, *, engine: Lifecycle, channels: Channels,
              capacity: CapacitySettings, offers: OfferTable, month: int, release_days: float,
              deadline_days: float, unlimited: bool) -> Wave:
     """Work an assignment in the centre (or with unlimited staff) and let those reached respond.
@@ -151,7 +161,7 @@ def run_wave(assignment: Assignment, base: Subscribers, *, engine: Engine, chann
     position = np.empty(len(assignment), np.int64)
     position[orders.order_id] = np.arange(len(assignment))
     np.add.at(cents, position[log.attempts.order_id], log.attempts.cost_cents)
-    return Wave(assignment, log, assignment.row, Treatment(contact_time, accepted), cents, reached)
+    return Wave(assignment, log, assignment.row, contact_time, accepted, cents)
 
 
 def planned_contact_time(release_days: float) -> float:

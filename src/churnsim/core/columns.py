@@ -34,6 +34,9 @@ class Column:
         Labels of an int8 code, in code order; empty for other columns.
     history
         True: the last six months are kept, shape (6, n), read by lag.
+    scope
+        "stored": part of a subscriber's state. "run": carried from month to month of one run, from zero.
+        "month": scratch of one month, zero at the start of a run.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Column:
     meaning: str
     categories: tuple[str, ...] = ()
     history: bool = False
+    scope: Literal["stored", "run", "month"] = "stored"
 
 
 class Schema(Mapping[str, Column]):
@@ -88,10 +92,10 @@ class Subscribers:
 
     @classmethod
     def empty(cls, schema: Schema, ids: npt.NDArray[np.int64]) -> Subscribers:
-        """Return a base whose columns are all zero."""
+        """Return a base whose stored columns are all zero."""
         n = len(ids)
         return cls(schema, ids, {c.name: np.zeros((HISTORY_MONTHS, n) if c.history else n, c.dtype)
-                                 for c in schema.values()})
+                                 for c in schema.values() if c.scope == "stored"})
 
     def lag(self, name: str, *, month: int, months_ago: int) -> Array:
         """Return a history column as it was `months_ago` (0 to 5) before `month`; a writable view."""

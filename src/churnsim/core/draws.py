@@ -68,6 +68,11 @@ def stream(name: str) -> Stream:
     return Stream(name, number)
 
 
+def is_registered(source: Stream) -> bool:
+    """True if the stream was made by :func:`stream`."""
+    return _streams.get(source.number) == source.name
+
+
 def _mix(word: int) -> int:
     """SplitMix64 finaliser (Steele, Lea, Flood 2014): a bijection of 64-bit words that spreads every bit."""
     word = (word + 0x9E3779B97F4A7C15) & MASK64

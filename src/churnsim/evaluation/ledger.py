@@ -17,7 +17,7 @@ import pandas as pd
 from churnsim.core.clock import discount_factor
 from churnsim.core.money import to_cents
 from churnsim.evaluation.settings import EvaluationSettings
-from churnsim.lifecycle.engine import BlockMonth
+from churnsim.lifecycle.block import Block
 from churnsim.offers.table import OfferTable
 
 Int64 = npt.NDArray[np.int64]
@@ -86,44 +86,44 @@ class Bookkeeper:
                 world.cents[CONTACT] += contact_cents
                 world.monthly[0, CONTACT] += contact_cents.sum()
 
-    def observe(self, result: BlockMonth) -> None:
+    def observe(self, block: Block) -> None:
         """Post one month of one block of one arm."""
-        age = result.month - self.start
+        age = block.month.number - self.start
         factor = discount_factor(age, rate_annual=self.settings.discount_rate_annual)
-        rows = slice(result.low, result.high)
-        active = (result.active.astype(np.float64), result.active_prob)
-        undecided = (result.undecided.astype(np.float64), result.undecided_prob)
-        billed = (result.billed.astype(np.float64), result.billed_prob)
-        direct = self.offers.direct_cost_per_line_amount[result.accepted] * result.base["lines"]
-        posted = np.zeros((len(KINDS), len(ESTIMATES), len(BASES), result.high - result.low), np.int64)
-        due = ((REVENUE, result.revenue, active), (COST_TO_SERVE, result.cost_to_serve, active),
-               (DISCOUNT, result.discount, billed), (DIRECT, direct, undecided))
+        rows = slice(block.low, block.high)
+        active = (block["active"].astype(np.float64), block["active_prob"])
+        undecided = (block["undecided"].astype(np.float64), block["undecided_prob"])
+        billed = (block["billed"].astype(np.float64), block["billed_prob"])
+        direct = self.offers.direct_cost_per_line_amount[block["accepted"]] * block["lines"]
+        posted = np.zeros((len(KINDS), len(ESTIMATES), len(BASES), block.high - block.low), np.int64)
+        due = ((REVENUE, block["revenue"], active), (COST_TO_SERVE, block["cost_to_serve"], active),
+               (DISCOUNT, block["discount"], billed), (DIRECT, direct, undecided))
         for kind, amount, weights in due:
             if kind in (DISCOUNT, DIRECT) and not amount.any():
                 continue
             for estimate, weight in enumerate(weights):
                 posted[kind, estimate] = to_cents(amount, weight), to_cents(amount, weight * factor)
         if age == self.settings.horizon_months - 1 and self.settings.terminal_value == "residual":
-            self._post_terminal(posted, result, active, age)
-        world = self.worlds[result.arm]
+            self._post_terminal(posted, block, active, age)
+        world = self.worlds[block.arm]
         world.cents[..., rows] += posted
         if age == min(CHURN_MONTHS, self.settings.horizon_months - 1):
             world.still_active[:, rows] = active
-        if result.arm == 0:
-            self._reference_active[rows] = result.active
+        if block.arm == 0:
+            self._reference_active[rows] = block["active"]
         else:
             cost = posted[DISCOUNT, REALISED, DISCOUNTED] + posted[DIRECT, REALISED, DISCOUNTED]
-            self.offer_cost_to_stayers[result.arm, rows] += cost * self._reference_active[rows]
+            self.offer_cost_to_stayers[block.arm, rows] += cost * self._reference_active[rows]
         with self._lock:
             world.monthly[age] += posted.sum(axis=-1)
 
-    def _post_terminal(self, posted: Int64, result: BlockMonth, active: tuple[Float64, Float64], age: int
+    def _post_terminal(self, posted: Int64, block: Block, active: tuple[Float64, Float64], age: int
                        ) -> None:
         """Post the margin after the horizon: a perpetuity at the last margin and hazard."""
-        stay = np.exp(-result.hazard.astype(np.float64))
+        stay = np.exp(-block["hazard"].astype(np.float64))
         step = discount_factor(1, rate_annual=self.settings.discount_rate_annual)
         months = stay / (1.0 - np.minimum(stay * step, 1.0 - 1e-6))
-        amount = (result.revenue.astype(np.float64) - result.cost_to_serve) * months
+        amount = (block["revenue"].astype(np.float64) - block["cost_to_serve"]) * months
         factor = discount_factor(age + 1, rate_annual=self.settings.discount_rate_annual)
         for estimate, weight in enumerate(active):
             posted[TERMINAL, estimate] = to_cents(amount, weight), to_cents(amount, weight * factor)

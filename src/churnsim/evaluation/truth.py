@@ -16,7 +16,8 @@ from churnsim.core.clock import discount_factor
 from churnsim.core.columns import Subscribers
 from churnsim.evaluation.ledger import CHURN_MONTHS
 from churnsim.evaluation.settings import EvaluationSettings
-from churnsim.lifecycle.engine import BlockMonth, Engine
+from churnsim.lifecycle.block import Block
+from churnsim.lifecycle.default import Lifecycle
 from churnsim.lifecycle.treatment import everybody
 from churnsim.policy.oracle import TrueEffects
 
@@ -41,7 +42,7 @@ class Responses:
     staying: Float64
 
 
-def responses(base: Subscribers, engines: Sequence[Engine], settings: EvaluationSettings, *, month: int,
+def responses(base: Subscribers, engines: Sequence[Lifecycle], settings: EvaluationSettings, *, month: int,
               contact_time: float, threads: int = 1) -> Responses:
     """Simulate every treatment of everybody from `month` on, once under each engine.
 
@@ -61,18 +62,18 @@ def responses(base: Subscribers, engines: Sequence[Engine], settings: Evaluation
     last = min(CHURN_MONTHS, settings.horizon_months - 1)
     for draw, engine in enumerate(engines):
 
-        def post(result: BlockMonth, draw: int = draw) -> None:
-            age = result.month - month
-            rows = slice(result.low, result.high)
+        def post(block: Block, draw: int = draw) -> None:
+            age = block.month.number - month
+            rows = slice(block.low, block.high)
             factor = discount_factor(age, rate_annual=settings.discount_rate_annual)
-            margin = result.revenue.astype(np.float64) - result.cost_to_serve
-            total = value[draw, result.arm]
-            total[rows] += factor * (result.active_prob * margin - result.billed_prob * result.discount)
+            margin = block["revenue"].astype(np.float64) - block["cost_to_serve"]
+            total = value[draw, block.arm]
+            total[rows] += factor * (block["active_prob"] * margin - block["billed_prob"] * block["discount"])
             if age == 0:
-                direct = offers.direct_cost_per_line_amount[result.accepted] * result.base["lines"]
-                total[rows] -= result.undecided_prob * direct
+                direct = offers.direct_cost_per_line_amount[block["accepted"]] * block["lines"]
+                total[rows] -= block["undecided_prob"] * direct
             if age == last:
-                staying[draw, result.arm, rows] = result.active_prob
+                staying[draw, block.arm, rows] = block["active_prob"]
 
         treated = [everybody(n, contact_time=contact_time, accepted=code) for code in range(arms - 1)]
         engine.run([(base.copy(), None), *((base.copy(), t) for t in treated)], start=month,

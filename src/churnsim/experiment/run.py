@@ -20,6 +20,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from churnsim.core.executor import Engine, open_pool
+from churnsim.errors import ConfigError
 from churnsim.evaluation.intervals import paired_difference
 from churnsim.experiment.load import BASE_SCENARIO, Loaded
 from churnsim.experiment.store import Store, writing
@@ -131,8 +133,8 @@ def _commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def run(loaded: Loaded, *, out: str | Path | None = None, jobs: int = 1,
-        report: Report | None = None) -> Result:
+def run(loaded: Loaded, *, out: str | Path | None = None, jobs: int | None = None, engine: Engine | None = None,
+        scheduler: str | None = None, report: Report | None = None) -> Result:
     """Run every cell of an experiment that is not finished, and collect the result.
 
     Parameters
@@ -140,26 +142,38 @@ def run(loaded: Loaded, *, out: str | Path | None = None, jobs: int = 1,
     loaded
         A validated experiment.
     out
-        Results folder; its finished cells are used, and new ones are kept there. None: in memory only.
+        Results folder; its finished cells are used, and new ones are kept there. None: in memory only. With
+        workers on other machines it must be on a file system that they share with this process.
     jobs
-        Processes. The result does not depend on it.
+        Number of workers. None: of processors if there is an `engine`, else 1. The result does not depend on
+        it.
+    engine
+        "serial": in this process. "processes": spawned ones. "dask": Dask workers. None: "serial" for one
+        job, "processes" for more. The result does not depend on it.
+    scheduler
+        Address of the scheduler of a running Dask cluster; None: engine "dask" starts one on this machine.
     report
         Called after every cell.
 
     Raises
     ------
+    ConfigError
+        Jobs, engine and scheduler do not fit together, or the scheduler cannot be reached.
     ResultsError
-        Results cannot be written; what was finished stays.
+        Results cannot be written, or workers are lost again and again; what was finished stays.
     """
+    if engine == "threads":
+        raise ConfigError("engine threads: learners share state in a process; choose serial, processes or dask")
+    pool = open_pool(engine or ("processes" if (jobs or 1) > 1 else "serial"), workers=jobs, scheduler=scheduler)
     place = tempfile.TemporaryDirectory() if out is None else nullcontext(str(out))
     with place as folder:
-        store = Store(Path(folder))
+        store = Store(Path(folder).absolute())
         scenarios = make_tasks(loaded)
         tasks = [task for tasks in scenarios for task in tasks]
         with writing(store.folder / ".new"):
             store.folder.mkdir(parents=True, exist_ok=True)
         store.sweep()
-        ran, reused = run_tasks(tasks, store, jobs=jobs, report=report or (lambda *_: None))
+        ran, reused = run_tasks(tasks, store, pool=pool, report=report or (lambda *_: None))
         return _collect(loaded, tasks, store, ran, reused)
 
 

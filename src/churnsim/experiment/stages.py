@@ -180,7 +180,7 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     treated = touched.copy()
     world.engine.run([(touched, None), (treated, wave.treatment)], start=e.campaign_month,
                      months=e.evaluation.horizon_months, observe=books.observe)
-    contact = e.campaign_month + np.minimum(wave.treatment.contact_time, 1.0)
+    contact = e.campaign_month + np.minimum(wave.contact_time, 1.0)
     in_time = wave.reached & (treated["decision_time"] > contact)
     facts = _facts(choice, effects, books, wave, in_time, truth_cell)
     attempts = wave.log.attempts.to_pandas()
@@ -206,7 +206,7 @@ def _facts(choice: Choice, effects: TrueEffects, books: Bookkeeper, wave: Wave,
     metrics = {
         "targeted": int((choice.arm >= 0).sum()), "reached": int(wave.reached.sum()),
         "reached_in_time": int(in_time.sum()),
-        "accepted": int((in_time & (wave.treatment.accepted > 0)).sum()),
+        "accepted": int((in_time & (wave.accepted > 0)).sum()),
         "saved_revenue": amount(expected.saved_revenue), "saved_margin": amount(expected.saved_margin),
         "offer_cost": amount(expected.offer_cost),
         "offer_cost_to_stayers": amount(books.offer_cost_to_stayers[1]),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 from zipfile import BadZipFile
 
@@ -19,6 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churnsim.errors import ResultsError
+
+# NFS shows what another machine wrote when what it remembers of the folder expires, by default after a minute.
+SHARED_SECONDS = 65
+DAY_SECONDS = 86400
 
 
 @dataclass(frozen=True)
@@ -37,15 +43,27 @@ class Store:
         self.folder = folder / "cells"
 
     def sweep(self) -> None:
-        """Clear away what killed runs were writing: folders named after processes that are no more."""
+        """Clear away what killed runs were writing: folders named after processes that are no more.
+
+        Whether a process of another machine runs is not known: a day's silence says that it does not.
+        """
         for aside in self.folder.glob(".*.*"):
-            process = aside.name.rpartition(".")[2]
-            if process.isdigit() and not _runs(int(process)):
+            host, _, process = aside.name.split(".", 2)[2].rpartition(".")
+            if process.isdigit() and not (_runs(int(process)) if host == gethostname() else _is_new(aside)):
                 shutil.rmtree(aside, ignore_errors=True)
 
     def has(self, key: str) -> bool:
         """Return whether a cell is finished."""
         return (self.folder / key / "facts.json").is_file()
+
+    def appears(self, key: str) -> bool:
+        """Return whether a cell that was finished somewhere is to be seen here, after a while if need be."""
+        deadline = time.monotonic() + SHARED_SECONDS
+        while not self.has(key):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
 
     def read(self, key: str) -> Cell:
         """Return a finished cell."""
@@ -77,7 +95,7 @@ class Store:
 
     def write(self, key: str, cell: Cell) -> None:
         """Write a cell; it appears whole or not at all."""
-        aside = self.folder / f".{key}.{os.getpid()}"
+        aside = self.folder / f".{key}.{gethostname()}.{os.getpid()}"
         with writing(aside):
             aside.mkdir(parents=True, exist_ok=True)
             np.savez(aside / "arrays.npz", allow_pickle=False, **cell.arrays)
@@ -91,6 +109,13 @@ class Store:
                 if not self.has(key):
                     raise
                 shutil.rmtree(aside)
+
+
+def _is_new(aside: Path) -> bool:
+    try:
+        return time.time() - aside.stat().st_mtime < DAY_SECONDS
+    except OSError:
+        return False
 
 
 def _runs(process: int) -> bool:

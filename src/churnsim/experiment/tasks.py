@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import multiprocessing
-import os
 import platform
-import signal
-import threading
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from functools import cache
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from churnsim.config.digest import digest
 from churnsim.core.compiled import source_digest
+from churnsim.core.executor import Pool, run_jobs
 from churnsim.errors import ConfigError, ResultsError
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment, policy_sections
@@ -69,8 +66,8 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def _surroundings() -> str:
-    return digest({"sources": source_digest(), "versions": versions()})
+def _surroundings() -> dict[str, str]:
+    return {"churnsim": source_digest()[:16], **versions()}
 
 
 def make_tasks(loaded: Loaded) -> list[list[Task]]:
@@ -123,7 +120,7 @@ def _input_digests(e: Experiment, folder: Path) -> dict[str, str]:
 
 
 def run_task(task: Task, store: Store) -> float:
-    """Compute and store one cell; return the seconds it took. Runs in a worker or in this process."""
+    """Compute and store one cell; return the seconds it took."""
     # Stages import the models, which takes seconds; a run with nothing to do need not.
     from churnsim.experiment import stages
     from churnsim.experiment.world import make_world
@@ -143,70 +140,56 @@ def run_task(task: Task, store: Store) -> float:
 Report = Callable[[Task, float, int, int], None]
 
 
-def run_tasks(tasks: list[Task], store: Store, *, jobs: int, report: Report) -> tuple[int, int]:
+def run_tasks(tasks: list[Task], store: Store, *, pool: AbstractContextManager[Pool],
+              report: Report) -> tuple[int, int]:
     """Run every task whose cell is not finished; return how many ran and how many were there already.
 
     Parameters
     ----------
-    jobs
-        1: in this process. More: that many spawned worker processes. Results do not depend on it.
+    pool
+        From :func:`churnsim.core.executor.open_pool`; opened if there is something to run.
     report
         Called after each cell with the task, its seconds, cells done and cells to do.
     """
     wanted = {task.key: task for task in tasks}
     open_tasks = {key: task for key, task in wanted.items() if not store.has(key)}
-    if jobs == 1:
-        for count, task in enumerate(open_tasks.values(), start=1):
-            report(task, run_task(task, store), count, len(open_tasks))
-    elif open_tasks:
-        _run_parallel(open_tasks, store, jobs, report)
+    if open_tasks:
+        with pool as workers:
+            _run_open(open_tasks, store, workers, report)
     return len(open_tasks), len(wanted) - len(open_tasks)
 
 
-def _run_parallel(open_tasks: dict[str, Task], store: Store, jobs: int, report: Report) -> None:
-    # BLAS and OpenMP read this when they are loaded: busy libraries on few cores stand in each other's way.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    pool = ProcessPoolExecutor(min(jobs, len(open_tasks)), mp_context=multiprocessing.get_context("spawn"),
-                               initializer=_follow_main_process)
-    others = multiprocessing.active_children()
-    try:
-        _drain(open_tasks, store, pool, report)
-    except KeyboardInterrupt:
-        for worker in multiprocessing.active_children():
-            if worker not in others:
-                worker.terminate()
-        raise
-    except BrokenProcessPool as error:
-        raise ResultsError("a worker process died (killed, or out of memory); finished cells are kept: run "
-                           "again, with fewer --jobs if memory is short") from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+def _run_open(open_tasks: dict[str, Task], store: Store, pool: Pool, report: Report) -> None:
+    jobs = {key: partial(run_there, replace(task, folder=task.folder.absolute()), store, _surroundings())
+            for key, task in open_tasks.items()}
+    needs = {key: task.needs for key, task in open_tasks.items()}
+    finished = run_jobs(pool, jobs, needs=needs, label=lambda key: open_tasks[key].label)
+    for done, (key, seconds) in enumerate(finished, start=1):
+        if not store.appears(key):
+            raise ResultsError(f"{store.folder}: the cell of {open_tasks[key].label} was computed and is not here; "
+                               f"{_SHARE}")
+        report(open_tasks[key], seconds, done, len(open_tasks))
 
 
-def _follow_main_process() -> None:
-    """Leave Ctrl-C to the main process, and end when it does: a killed one cannot tell its workers."""
-    main = multiprocessing.parent_process()
-    assert main is not None
-
-    def follow() -> None:
-        main.join()
-        os._exit(1)
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=follow, daemon=True).start()
+_SHARE = ("results must be in a folder that all workers and this process share: name one with --out (in Python: "
+          "out=), or run without --scheduler")
 
 
-def _drain(open_tasks: dict[str, Task], store: Store, pool: Executor, report: Report) -> None:
-    waiting = dict(open_tasks)
-    running: dict[Future[float], Task] = {}
-    done = 0
-    while waiting or running:
-        unfinished = set(waiting) | {task.key for task in running.values()}
-        for key in [k for k, task in waiting.items() if not unfinished.intersection(task.needs)]:
-            task = waiting.pop(key)
-            running[pool.submit(run_task, task, store)] = task
-        finished, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in finished:
-            task = running.pop(future)
-            done += 1
-            report(task, future.result(), done, len(open_tasks))
+def run_there(task: Task, store: Store, expected: dict[str, str]) -> float:
+    """Compute and store a cell wherever this is, if it will be the cell that the main process means.
+
+    Parameters
+    ----------
+    expected
+        Sources and versions of the main process: the cell's key stands for them.
+    """
+    here = _surroundings()
+    if here != expected:
+        other = ", ".join(f"{name} {here.get(name)} (expected {value})" for name, value in expected.items()
+                          if here.get(name) != value)
+        raise ConfigError(f"worker on {socket.gethostname()}: has {other}; install there what the main process has, "
+                          "with the same constraints.txt, and start the workers again")
+    if not store.folder.is_dir() or not all(map(store.appears, task.needs)):
+        raise ResultsError(f"{store.folder}: the worker on {socket.gethostname()} does not see what is in this "
+                           f"folder; {_SHARE}")
+    return 0.0 if store.has(task.key) else run_task(task, store)

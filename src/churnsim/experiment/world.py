@@ -13,7 +13,7 @@ from churnsim.capacity.plan import planned_reach
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, make_key
 from churnsim.experiment.settings import Experiment
-from churnsim.lifecycle.engine import Engine
+from churnsim.lifecycle.default import Lifecycle
 from churnsim.lifecycle.market import make_market
 from churnsim.offers.table import OfferTable, offer_table
 from churnsim.policy.plan import Arm
@@ -40,14 +40,14 @@ class World:
     replicate: int
     folder: Path
     key: Key
-    engine: Engine
+    engine: Lifecycle
 
     @property
     def offers(self) -> OfferTable:
         """The offers as arrays."""
         return self.engine.offers
 
-    def inner_engines(self) -> list[Engine]:
+    def inner_engines(self) -> list[Lifecycle]:
         """Return an engine an inner draw: other futures of the same market, keyed apart from the world."""
         e = self.experiment
         engines = []
@@ -55,7 +55,7 @@ class World:
             key = make_key(seed=e.seed, replicate=self.replicate * 1000 + draw, purpose="inner")
             market = make_market(e.market, regions=e.population.traits.regions, months=_months(e), key=key,
                                  past=self.engine.market, past_months=e.campaign_month)
-            engines.append(Engine(e.lifecycle, market, self.offers, key=key))
+            engines.append(Lifecycle(e.lifecycle, market, self.offers, key=key))
         return engines
 
     def table(self) -> ImportedTable | None:
@@ -118,7 +118,7 @@ def make_world(experiment: Experiment, *, replicate: int, folder: Path) -> World
     market = make_market(experiment.market, regions=experiment.population.traits.regions,
                          months=_months(experiment), key=key)
     offers = offer_table(experiment.offers, causes=tuple(experiment.lifecycle.causes))
-    return World(experiment, replicate, folder, key, Engine(experiment.lifecycle, market, offers, key=key))
+    return World(experiment, replicate, folder, key, Lifecycle(experiment.lifecycle, market, offers, key=key))
 
 
 def _months(experiment: Experiment) -> int:

@@ -1,8 +1,8 @@
 """Competing risks: hazards from covariates, clocks that fire on accumulated hazard, survival.
 
-Cause k has a clock E = -log u. With hazard h until time d of a month and h' after it, the cause fires when
-its accumulated hazard passes E: at E / h if E <= h d, else at d + (E - h d) / h'. The earliest cause wins.
-Adding or removing a cause leaves the clocks of the others alone.
+Cause k has a clock E = -log u. Within a month its hazard is constant between the moments at which something
+changes; the cause fires when its accumulated hazard passes E. The earliest cause wins. Adding or removing a
+cause leaves the clocks of the others alone.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from churnsim.core.compiled import njit
-from churnsim.core.draws import Key, Stream, stream, uniform
-from churnsim.core.smooth import exp_scalar
+from churnsim.core.draws import Ids, Words, fill_high_words, uniform_scalar
+from churnsim.core.smooth import exp64_scalar, exp_scalar
+from churnsim.lifecycle.block import Block
+from churnsim.lifecycle.covariates import COVARIATES, covariate_matrix
 from churnsim.lifecycle.settings import Cause
 
 Float32 = npt.NDArray[np.float32]
@@ -23,9 +25,15 @@ Int8 = npt.NDArray[np.int8]
 
 
 class HazardTable:
-    """The causes of leaving as arrays: which covariates they use, intercepts, weights, clock streams."""
+    """The causes of leaving as arrays: which covariates they use, intercepts, weights, effects of offers.
 
-    def __init__(self, causes: dict[str, Cause]) -> None:
+    Parameters
+    ----------
+    log_multipliers
+        (1 + offers, causes) float32: log of what an offer multiplies hazards by, at responsiveness 1.
+    """
+
+    def __init__(self, causes: dict[str, Cause], log_multipliers: Float32) -> None:
         self.causes = tuple(causes)
         self.covariates = tuple(
             dict.fromkeys(name for cause in causes.values() for name in cause.coefficients))
@@ -34,29 +42,22 @@ class HazardTable:
         for row, cause in enumerate(causes.values()):
             for name, coefficient in cause.coefficients.items():
                 self.weights[row, self.covariates.index(name)] = coefficient
-        self.clocks: tuple[Stream, ...] = tuple(stream(f"lifecycle.clock.{name}") for name in causes)
+        self.log_multipliers = log_multipliers
+        self.reads = tuple(dict.fromkeys((
+            "offer_code", "offer_left_months", "responsiveness",
+            *(column for name in self.covariates for column in COVARIATES[name].reads))))
 
-    def hazards(self, covariates: Float32, *, offer_code: Int8, offer_left: Int8, responsiveness: Float32,
-                log_multipliers: Float32) -> Float32:
-        """Return monthly hazards, (causes, n) float32.
-
-        Parameters
-        ----------
-        covariates
-            (len(self.covariates), n) float32.
-        offer_code, offer_left, responsiveness
-            (n,): the accepted offer, the months its effect still lasts, and the strength of the effect.
-        log_multipliers
-            (1 + offers, causes) float32.
-        """
-        out = np.empty((len(self.causes), covariates.shape[1]), np.float32)
-        _hazards(covariates, self.weights, self.intercepts, offer_code, offer_left, responsiveness,
-                 log_multipliers, out)
+    def hazards(self, block: Block) -> Float32:
+        """Return monthly hazards, (causes, n) float32: exp(intercept + weights . covariates + offer's effect)."""
+        out = np.empty((len(self.causes), len(block)), np.float32)
+        _hazards(covariate_matrix(self.covariates, block), self.weights, self.intercepts,
+                 np.flatnonzero(block["offer_left_months"] > 0), block["offer_code"], block["responsiveness"],
+                 self.log_multipliers, out)
         return out
 
 
 @njit
-def _hazards(x: Float32, weights: Float32, intercepts: Float32, code: Int8, left: Int8,
+def _hazards(x: Float32, weights: Float32, intercepts: Float32, offered: Ids, code: Int8,
              responsiveness: Float32, log_multipliers: Float32, out: Float32) -> None:
     for k in range(weights.shape[0]):
         row = out[k]
@@ -68,70 +69,139 @@ def _hazards(x: Float32, weights: Float32, intercepts: Float32, code: Int8, left
                 column = x[f]
                 for j in range(row.shape[0]):
                     row[j] += weight * column[j]
-        for j in range(row.shape[0]):
-            if left[j] > 0:
-                row[j] += log_multipliers[code[j], k] * responsiveness[j]
+        for m in range(offered.shape[0]):
+            j = offered[m]
+            row[j] += log_multipliers[code[j], k] * responsiveness[j]
         for j in range(row.shape[0]):
             row[j] = exp_scalar(row[j])
 
 
-@njit
-def fire(u: Float64, before: Float32, after: Float32, change: Float64, cause: int, time: Float64,
-         winner: Int8) -> None:
-    """Let one cause's clock run for a month: keep (time, winner) where it fires earlier than those before it.
-
-    `change` (n,) is the time of the change of hazard in [0, 1]; `time` holds months into the month, infinite
-    if nothing fired yet.
-    """
-    for j in range(u.shape[0]):
-        first = before[j] * change[j]
-        if 1.0 - u[j] > first + after[j] * (1.0 - change[j]):  # -log u is larger still, and costs more
-            continue
-        clock = -math.log(u[j])
-        if clock <= first:
-            at = clock / before[j]
-        elif clock <= first + after[j] * (1.0 - change[j]):
-            at = change[j] + (clock - first) / after[j]
-        else:
-            continue
-        if at < time[j]:
-            time[j] = at
-            winner[j] = cause
+TILE = 64
+# The hazard in float32 and the highest bits of a draw are each rounded: a margin keeps every row that can fire.
+SLACK = np.float32(1.000001)
 
 
 @njit
-def survive(before: Float32, after: Float32, change: Float64, notice: float, hazard: Float64,
-            at_change: Float64, active_next: Float64) -> None:
-    """Integrate the clocks out of one month.
+def fire(ids: Ids, month_word: int, streams: Ids, k0: int, k1: int, hazards: Float32, words: Words,
+         time: Float64, winner: Int8) -> None:
+    """Let the clocks run through a month of constant hazards.
 
-    `hazard` (n,) is the hazard accumulated so far and is carried on. Fills the probabilities of not having
-    decided to leave at the change (`at_change`) and of being active when the next month starts
-    (`active_next`): no decision until `notice` months before it.
+    Parameters
+    ----------
+    streams
+        (causes,) stream number of each clock.
+    hazards
+        (causes, n) float32.
+    words
+        (n,) uint32 scratch.
+    time, winner
+        (n,) filled where a clock fires: when, in months into the month, and the cause, from 1. Infinite and 0
+        elsewhere.
     """
-    for j in range(hazard.shape[0]):
-        h0 = 0.0
-        h1 = 0.0
-        for k in range(before.shape[0]):
-            h0 += before[k, j]
-            h1 += after[k, j]
-        d = change[j]
-        cut = 1.0 - notice
-        at_change[j] = math.exp(-(hazard[j] + h0 * d))
-        active_next[j] = math.exp(-(hazard[j] + h0 * min(d, cut) + h1 * max(0.0, cut - d)))
-        hazard[j] += h0 * d + h1 * (1.0 - d)
+    n = ids.shape[0]
+    time[:] = np.inf
+    winner[:] = 0
+    for k in range(hazards.shape[0]):
+        fill_high_words(ids, month_word, streams[k], k0, k1, words)
+        hazard = hazards[k]
+        for low in range(0, n, TILE):
+            high = min(n, low + TILE)
+            # -log u >= 1 - u, and the word tells 1 - u from below: few rows need their logarithm.
+            near = 0
+            for j in range(low, high):
+                rest = np.float32(np.uint32(0xFFFFFFFF) - words[j]) * np.float32(2.0**-32)
+                near += 1 if rest <= hazard[j] * SLACK else 0
+            if near == 0:
+                continue
+            for j in range(low, high):
+                rest = np.float32(np.uint32(0xFFFFFFFF) - words[j]) * np.float32(2.0**-32)
+                if rest <= hazard[j] * SLACK:
+                    clock = -math.log(uniform_scalar(ids[j], month_word, streams[k], k0, k1))
+                    if clock <= hazard[j]:
+                        at = clock / hazard[j]
+                        if at < time[j]:
+                            time[j] = at
+                            winner[j] = k + 1
 
 
-def decide(table: HazardTable, before: Float32, after: Float32, change: Float64, *,
-           ids: npt.NDArray[np.int64], month: int, key: Key, clocks: dict[int, Float64]
-           ) -> tuple[Float64, Int8]:
-    """Return when in the month each subscriber decides to leave ((n,), infinite if not) and for which cause.
+@njit
+def fire_in_pieces(ids: Ids, month_word: int, streams: Ids, k0: int, k1: int, times: Float64, hazards: Float32,
+                   time: Float64, winner: Int8) -> None:
+    """Let the clocks run through a month whose hazards change, as :func:`fire` does where they do not.
 
-    `clocks` keeps the uniforms, so that a subscriber's arms share them.
+    Parameters
+    ----------
+    times
+        (changes, n) moments of change in months into the month, ascending, 1 where there is none.
+    hazards
+        (1 + changes, causes, n): before the first change, after it, after the second, ...
     """
-    time = np.full(len(ids), np.inf)
-    winner = np.zeros(len(ids), np.int8)
-    for k, source in enumerate(table.clocks):
-        if k not in clocks:
-            clocks[k] = uniform(key, source, ids, month=month)
-        fire(clocks[k], before[k], after[k], change, k + 1, time, winner)
-    return time, winner
+    changes = times.shape[0]
+    for j in range(ids.shape[0]):
+        time[j] = np.inf
+        winner[j] = 0
+        for k in range(hazards.shape[1]):
+            left = -math.log(uniform_scalar(ids[j], month_word, streams[k], k0, k1))
+            since = 0.0
+            for r in range(changes + 1):
+                until = times[r, j] if r < changes else 1.0
+                gain = hazards[r, k, j] * (until - since)
+                if left <= gain:
+                    at = since + left / hazards[r, k, j]
+                    if at < time[j]:
+                        time[j] = at
+                        winner[j] = k + 1
+                    break
+                left -= gain
+                since = until
+
+
+@njit
+def survive(hazards: Float32, notice: float, cumulated: Float64, undecided_prob: Float64,
+            active_next_prob: Float64, total: Float32) -> None:
+    """Integrate the clocks out of a month of constant hazards.
+
+    `cumulated` (n,) is the hazard since the start of the run and is carried on. Fills the probabilities of not
+    having decided to leave at the month's start (`undecided_prob`) and of being active when the next one starts
+    (`active_next_prob`): no decision until `notice` months before it; and the `total` hazard.
+    """
+    for j in range(total.shape[0]):
+        total[j] = np.float32(0.0)
+    for k in range(hazards.shape[0]):
+        hazard = hazards[k]
+        for j in range(total.shape[0]):
+            total[j] += hazard[j]
+    for j in range(total.shape[0]):
+        h = np.float64(total[j])
+        undecided_prob[j] = exp64_scalar(-cumulated[j])
+        active_next_prob[j] = exp64_scalar(-(cumulated[j] + h * (1.0 - notice)))
+        cumulated[j] += h
+
+
+@njit
+def survive_in_pieces(times: Float64, hazards: Float32, notice: float, moment: Float64, cumulated: Float64,
+                      undecided_prob: Float64, active_next_prob: Float64, total: Float32) -> None:
+    """Integrate the clocks out of a month whose hazards change, as :func:`survive` does where they do not.
+
+    `moment` (n,) is when, in months into the month, `undecided_prob` is asked for.
+    """
+    changes = times.shape[0]
+    cut = 1.0 - notice
+    for j in range(moment.shape[0]):
+        asked = cumulated[j]
+        served = cumulated[j]
+        whole = cumulated[j]
+        since = 0.0
+        for r in range(changes + 1):
+            until = times[r, j] if r < changes else 1.0
+            total[j] = np.float32(0.0)
+            for k in range(hazards.shape[1]):
+                total[j] += hazards[r, k, j]
+            h = np.float64(total[j])
+            asked += h * max(0.0, min(until, moment[j]) - since)
+            served += h * max(0.0, min(until, cut) - since)
+            whole += h * (until - since)
+            since = until
+        undecided_prob[j] = exp64_scalar(-asked)
+        active_next_prob[j] = exp64_scalar(-served)
+        cumulated[j] = whole

@@ -1,6 +1,7 @@
 """What a contact and an accepted offer do to a subscriber, and how it fades.
 
-The treatment table is the only way in for anything a campaign does.
+The treatment table is the only way in for anything that couples subscribers: what a campaign, or anything else
+with limited money or staff, does to them stands there before the month is stepped.
 """
 
 from __future__ import annotations
@@ -14,62 +15,98 @@ from churnsim.core.columns import Subscribers
 from churnsim.lifecycle.settings import Contact
 from churnsim.offers.table import OfferTable
 
+Rows = npt.NDArray[np.int64]
+Times = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int8]
+
 POSTPAID = 0
 LARGEST_SHARE = np.float32(0.95)
 
 
 @dataclass(frozen=True)
 class Treatment:
-    """One row a subscriber of a base, for the first month of a run.
+    """The contacts of the first month of a run, one row a contact.
 
     Attributes
     ----------
-    contact_time
-        (n,) float64: part of the month gone at the contact, in [0, 1); infinite if there was none.
+    row
+        (m,) int64, ascending: position of the subscriber in the base; several contacts of one stand together.
+    time
+        (m,) float64 in [0, 1): part of the month gone at the contact; ascending for each subscriber.
     accepted
-        (n,) int8: code of the accepted offer, 0 for none and for those without contact. It acts only on those
-        who had not decided to leave before the contact.
+        (m,) int8: code of the offer accepted in the contact, 0 for none; at most one a subscriber. It acts only
+        on those who had not decided to leave before.
+
+    Raises
+    ------
+    ValueError
+        Rows are out of order, a time is outside [0, 1), or a subscriber accepts twice.
     """
 
-    contact_time: npt.NDArray[np.float64]
-    accepted: npt.NDArray[np.int8]
+    row: Rows
+    time: Times
+    accepted: Codes
+
+    def __post_init__(self) -> None:
+        same = self.row[1:] == self.row[:-1]
+        if np.any(self.row[1:] < self.row[:-1]) or np.any(same & (self.time[1:] < self.time[:-1])):
+            raise ValueError("contacts must be ordered by row, then time; sort them")
+        if not np.all((self.time >= 0.0) & (self.time < 1.0)):
+            raise ValueError("the time of a contact must lie in [0, 1)")
+        takers = self.row[self.accepted > 0]
+        if np.any(takers[1:] == takers[:-1]):
+            raise ValueError("a subscriber accepts two offers in one month; keep one")
+
+    def __len__(self) -> int:
+        return len(self.row)
 
     def view(self, low: int, high: int) -> Treatment:
-        """Return rows [low, high)."""
-        return Treatment(self.contact_time[low:high], self.accepted[low:high])
+        """Return the contacts of rows [low, high), counted from `low`."""
+        first, last = np.searchsorted(self.row, (low, high))
+        return Treatment(self.row[first:last] - low, self.time[first:last], self.accepted[first:last])
+
+    def decisive(self) -> Rows:
+        """Return the position of each treated subscriber's decisive contact: the accepted one, else the first."""
+        first = np.ones(len(self), bool)
+        first[1:] = self.row[1:] != self.row[:-1]
+        position = np.flatnonzero(first)
+        taken = np.flatnonzero(self.accepted > 0)
+        position[np.searchsorted(self.row[position], self.row[taken])] = taken
+        return position
 
 
-def nobody(n: int) -> Treatment:
+def nobody() -> Treatment:
     """Return the treatment in which nobody is contacted."""
-    return Treatment(np.full(n, np.inf), np.zeros(n, np.int8))
+    return Treatment(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int8))
 
 
 def everybody(n: int, *, contact_time: float, accepted: int) -> Treatment:
     """Return the treatment in which all are contacted at `contact_time` and accept offer code `accepted`."""
-    return Treatment(np.full(n, contact_time), np.full(n, accepted, np.int8))
+    return Treatment(np.arange(n), np.full(n, contact_time), np.full(n, accepted, np.int8))
 
 
-def bill_discount(base: Subscribers, bill: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the retention discount on this month's bill, (n,) amount, and count the bill as discounted."""
-    running = base["discount_left_months"] > 0
-    fee = np.minimum(base["plan_price_amount"], bill)
-    base["discount_left_months"] = base["discount_left_months"] - running
-    return base["discount_share"] * fee * running
+def contacts(contact_time: Times, accepted: Codes) -> Treatment:
+    """Return the treatment of one contact each: (n,) times, infinite for none, and (n,) accepted codes."""
+    row = np.flatnonzero(np.isfinite(contact_time))
+    return Treatment(row, contact_time[row], accepted[row])
 
 
-def apply(base: Subscribers, treatment: Treatment, *, offers: OfferTable, contact: Contact) -> None:
+def apply(base: Subscribers, rows: Rows, code: Codes, *, offers: OfferTable, contact: Contact) -> None:
     """Change the state of those contacted, in place.
 
     A contact wakes the inattentive who are bound by no contract and pleases or annoys; an accepted offer
     starts its discount with the next bill, adds contract months, clears complaints and starts its effect.
+
+    Parameters
+    ----------
+    rows
+        (m,) positions in the base, each once.
+    code
+        (m,) code of the accepted offer, 0 for none.
     """
-    rows = np.flatnonzero(np.isfinite(treatment.contact_time))
-    if not len(rows):
-        return
     free = (base["contract_left_months"][rows] == 0) & (base["payment"][rows] == POSTPAID)
     woken = np.float32(contact.wake) * (np.float32(1.0) - base["attention"][rows]) * free
     base["wake"][rows] = np.maximum(base["wake"][rows], woken)
-    code = treatment.accepted[rows]
     points = np.float32(contact.goodwill_points) + offers.satisfaction_points[code]
     base["satisfaction"][rows] = np.clip(base["satisfaction"][rows] + points, 0.0, 100.0)
     keep = np.float32(1.0) - offers.complaint_relief[code]
@@ -77,21 +114,23 @@ def apply(base: Subscribers, treatment: Treatment, *, offers: OfferTable, contac
         base[stock][rows] *= keep
     left = base["contract_left_months"][rows] + offers.contract_months_added[code]
     base["contract_left_months"][rows] = np.minimum(left, 120)
-    discounted = rows[offers.discount_months[code] > 0]
-    base["discount_share"][discounted] = offers.discount_share[treatment.accepted[discounted]]
-    base["discount_left_months"][discounted] = offers.discount_months[treatment.accepted[discounted]]
+    gives_discount = offers.discount_months[code] > 0
+    discounted, taken = rows[gives_discount], code[gives_discount]
+    base["discount_share"][discounted] = offers.discount_share[taken]
+    base["discount_left_months"][discounted] = offers.discount_months[taken]
     base["discount_shock"][discounted] = 0.0
-    accepted = rows[code > 0]
-    base["offer_code"][accepted] = treatment.accepted[accepted]
-    base["offer_left_months"][accepted] = offers.effect_months[treatment.accepted[accepted]] + 1
+    accepted, taken = rows[code > 0], code[code > 0]
+    base["offer_code"][accepted] = taken
+    base["offer_left_months"][accepted] = offers.effect_months[taken] + 1
 
 
 def fade(base: Subscribers, *, contact: Contact) -> None:
     """End a month: discounts that ran out leave a price shock; shocks and wake-ups fade; effects run down."""
-    ended = (base["discount_share"] > 0) & (base["discount_left_months"] == 0)
-    step = -np.log1p(-np.minimum(base["discount_share"], LARGEST_SHARE))
-    faded = np.float32(contact.discount_shock_persistence) * base["discount_shock"]
-    base["discount_shock"] = np.where(ended, step, faded)
-    base["discount_share"][ended] = 0.0
-    base["wake"] = np.float32(contact.wake_persistence) * base["wake"]
-    base["offer_left_months"] = np.maximum(base["offer_left_months"] - 1, 0)
+    shock, share, wake, left = (base[name] for name in (
+        "discount_shock", "discount_share", "wake", "offer_left_months"))
+    shock *= np.float32(contact.discount_shock_persistence)
+    ended = np.flatnonzero((share > 0) & (base["discount_left_months"] == 0))
+    shock[ended] = -np.log1p(-np.minimum(share[ended], LARGEST_SHARE))
+    share[ended] = 0.0
+    wake *= np.float32(contact.wake_persistence)
+    left -= left > 0

@@ -70,10 +70,10 @@ SCHEMA = Schema((
     _latent("wake", "float32", "ratio", "offers", "how far a contact has woken an inattentive subscriber"),
     _latent("join_month", "int16", "months", "population",
             "calendar month of joining; below 0 before the start"),
-    _latent("cause", "int8", "code", "lifecycle.engine",
+    _latent("cause", "int8", "code", "lifecycle.leaving",
             "cause of leaving, position in the config from 1; 0 none"),
-    _latent("decision_time", "float64", "months", "lifecycle.engine",
+    _latent("decision_time", "float64", "months", "lifecycle.leaving",
             "when the subscriber decided to leave; infinite if never"),
-    _latent("departure_time", "float64", "months", "lifecycle.engine",
+    _latent("departure_time", "float64", "months", "lifecycle.leaving",
             "when the subscriber left; infinite if never"),
 ))

@@ -20,6 +20,7 @@ Ids = npt.NDArray[np.int64]
 PILOT_FIRST_ID = 1 << 39
 ENTRANT_SHIFT = 40
 NEVER = np.inf
+ENTRY_MONTHS, GROWTH_MONTHS = 3, 12
 CONTRACT_TYPES_PREPAID = PAYMENTS.index("prepaid")
 
 
@@ -99,7 +100,7 @@ def generate(ids: Ids, traits: Traits, *, key: Key, known: Mapping[str, Array] |
 def initial_state(tenure_months: Array) -> Array:
     """Lifecycle state by tenure alone: entry below 3 months, growth below 12, then stable."""
     entry, growth, stable = (STATES.index(name) for name in ("entry", "growth", "stable"))
-    return np.where(tenure_months < 3, entry, np.where(tenure_months < 12, growth, stable))
+    return np.where(tenure_months < ENTRY_MONTHS, entry, np.where(tenure_months < GROWTH_MONTHS, growth, stable))
 
 
 class _Drawer:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from churnsim.core.columns import Subscribers
 from churnsim.core.draws import stream
 from churnsim.core.smooth import logistic32, logit
-from churnsim.lifecycle.drivers.base import Driver, Month
+from churnsim.lifecycle.block import Block, Draws, Month
+from churnsim.lifecycle.driver import Driver
+from churnsim.lifecycle.settings import LifecycleSettings
+from churnsim.population.columns import PAYMENTS
 
+POSTPAID = PAYMENTS.index("postpaid")
 EVENTS = stream("lifecycle.arrears")
 
 
-def step(base: Subscribers, month: Month) -> None:
+def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
     """Arrears are cleared with `cure_prob` or grow by a missed bill; good standing is lost rarely."""
-    s = month.settings.arrears
-    u_miss, u_cure, _, _ = month.lanes(EVENTS)
-    behind = base["arrears_months"]
-    odds = np.float32(logit(s.miss_prob)) + np.float32(s.miss_log_odds_prepaid) * base["payment"]
-    missed = (base["join_month"] <= month.number) & (u_miss < logistic32(odds))
-    cured = u_cure < np.float32(s.cure_prob)
-    base["arrears_months"] = np.where(behind > 0, np.where(cured, 0, np.minimum(behind + 1, 12)), missed)
+    s = settings.arrears
+    u_miss, u_cure, _, _ = draws.lanes(EVENTS)
+    behind = block["arrears_months"]
+    postpaid, prepaid = logistic32(logit(s.miss_prob) + np.array([0.0, s.miss_log_odds_prepaid]))
+    miss_prob = np.where(block["payment"] == POSTPAID, postpaid, prepaid)
+    missed = (block["join_month"] <= month.number) & (u_miss < miss_prob)
+    late = np.flatnonzero(behind)
+    grown = np.where(u_cure[late] < np.float32(s.cure_prob), 0, np.minimum(behind[late] + 1, 12))
+    behind[...] = missed
+    behind[late] = grown
 
 
-DRIVER = Driver("arrears", ("payment", "arrears_months", "join_month"), ("arrears_months",), step)
+def driver(settings: LifecycleSettings) -> Driver:
+    """Return the driver."""
+    return Driver("arrears", partial(step, settings), reads=("payment", "arrears_months", "join_month"),
+                  writes=("arrears_months",), streams=(EVENTS,))

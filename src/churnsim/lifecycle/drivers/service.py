@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from churnsim.core.columns import Subscribers
+from churnsim.core.compiled import njit
 from churnsim.core.draws import stream
-from churnsim.core.smooth import logistic32, logit
-from churnsim.lifecycle.covariates import COVARIATES
-from churnsim.lifecycle.drivers.base import Driver, Month
+from churnsim.core.smooth import exp_scalar, logit
+from churnsim.lifecycle.block import Array, Block, Draws, Float32, Month
+from churnsim.lifecycle.driver import Driver
+from churnsim.lifecycle.settings import COMPLAINT_TERMS, LifecycleSettings
 
 EVENTS = stream("lifecycle.service")
 
 
-def step(base: Subscribers, month: Month) -> None:
+def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
     """A fault depends on regional quality; a complaint on the fault, bill shock and dissatisfaction."""
-    s = month.settings.service
-    u_fault, u_complaint, _, _ = month.lanes(EVENTS)
-    quality = month.around.network * np.float32(s.fault_log_odds_per_quality)
-    joined = base["join_month"] <= month.number
-    fault = joined & (u_fault < logistic32(np.float32(logit(s.fault_prob)) + quality))
-    odds = np.full(len(base), logit(s.complaint_prob), np.float32)
-    felt = {"fault": fault, "bill_shock": COVARIATES["bill_shock"].compute(base, month.around),
-            "dissatisfaction": COVARIATES["dissatisfaction"].compute(base, month.around),
-            "service_sensitivity": base["service_sensitivity"]}
-    for name, coefficient in s.complaint_log_odds.items():
-        odds += np.float32(coefficient) * felt[name]
-    complaint = joined & (u_complaint < logistic32(odds))
-    keep = np.float32(s.stock_persistence)
-    base["fault_stock"] = keep * base["fault_stock"] + fault
-    base["complaint_stock"] = keep * base["complaint_stock"] + complaint
-    pull = np.float32(1.0 - s.satisfaction_persistence) * (base["usual_satisfaction"] - base["satisfaction"])
-    change = np.float32(s.fault_points) * fault + np.float32(s.complaint_points) * complaint
-    base["satisfaction"] = np.clip(base["satisfaction"] + pull + change, 0.0, 100.0)
+    s = settings.service
+    u_fault, u_complaint, _, _ = draws.lanes(EVENTS)
+    weights = np.array([s.complaint_log_odds.get(name, 0.0) for name in COMPLAINT_TERMS], np.float32)
+    points = np.array([s.fault_points, s.complaint_points], np.float32)
+    _serve(u_fault, u_complaint, block["network"], block["bill_shock"], block["service_sensitivity"],
+           block["usual_satisfaction"], block["join_month"] <= month.number, np.float32(logit(s.fault_prob)),
+           np.float32(s.fault_log_odds_per_quality), np.float32(logit(s.complaint_prob)), weights, points,
+           np.float32(s.stock_persistence), np.float32(1.0 - s.satisfaction_persistence), block["fault_stock"],
+           block["complaint_stock"], block["satisfaction"])
 
 
-DRIVER = Driver("service", ("bill_amount", "satisfaction", "usual_satisfaction", "service_sensitivity",
-                            "fault_stock", "complaint_stock", "join_month"),
-                ("fault_stock", "complaint_stock", "satisfaction"), step)
+@njit
+def _serve(u_fault: Float32, u_complaint: Float32, network: Float32, bill_shock: Float32, sensitivity: Float32,
+           usual: Float32, joined: Array, fault_log_odds: np.float32, per_quality: np.float32,
+           complaint_log_odds: np.float32, weights: Float32, points: Float32, keep: np.float32,
+           recover: np.float32, fault_stock: Float32, complaint_stock: Float32, satisfaction: Float32) -> None:
+    w_fault, w_shock, w_dissatisfaction, w_sensitivity = weights[0], weights[1], weights[2], weights[3]
+    per_fault, per_complaint = points[0], points[1]
+    zero, one = np.float32(0.0), np.float32(1.0)
+    for j in range(satisfaction.shape[0]):
+        there = one if joined[j] else zero
+        fault = there if u_fault[j] * (one + exp_scalar(-(fault_log_odds + per_quality * network[j]))) < one else zero
+        dissatisfaction = (np.float32(70) - satisfaction[j]) / np.float32(20)
+        odds = complaint_log_odds + w_fault * fault + w_shock * bill_shock[j]
+        odds = odds + w_dissatisfaction * dissatisfaction + w_sensitivity * sensitivity[j]
+        complaint = there if u_complaint[j] * (one + exp_scalar(-odds)) < one else zero
+        fault_stock[j] = keep * fault_stock[j] + fault
+        complaint_stock[j] = keep * complaint_stock[j] + complaint
+        pull = recover * (usual[j] - satisfaction[j])
+        level = satisfaction[j] + pull + (per_fault * fault + per_complaint * complaint)
+        satisfaction[j] = min(max(level, zero), np.float32(100.0))
+
+
+def driver(settings: LifecycleSettings) -> Driver:
+    """Return the driver."""
+    return Driver("service", partial(step, settings),
+                  reads=("network", "bill_shock", "satisfaction", "usual_satisfaction", "service_sensitivity",
+                         "fault_stock", "complaint_stock", "join_month"),
+                  writes=("fault_stock", "complaint_stock", "satisfaction"), streams=(EVENTS,))

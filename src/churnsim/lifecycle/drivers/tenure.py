@@ -2,45 +2,65 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from churnsim.core.columns import Subscribers
+from churnsim.core.columns import HISTORY_MONTHS, Subscribers
+from churnsim.core.compiled import njit
 from churnsim.core.draws import stream
 from churnsim.core.smooth import logistic32, logit
-from churnsim.lifecycle.drivers.base import Array, Driver, Month
+from churnsim.lifecycle.block import Array, Block, Draws, Float32, Month
+from churnsim.lifecycle.driver import Driver
+from churnsim.lifecycle.settings import Suspension
 from churnsim.population.columns import STATES
-from churnsim.population.generate import initial_state
+from churnsim.population.generate import ENTRY_MONTHS, GROWTH_MONTHS
 
 EVENTS = stream("lifecycle.tenure")
-DECLINE, SUSPENDED, PROSPECT, ENTRY, CHURNED = (
-    STATES.index(name) for name in ("decline", "suspended", "prospect", "entry", "churned"))
+PROSPECT, ENTRY, GROWTH, STABLE, DECLINE, SUSPENDED, CHURNED = range(len(STATES))
 DECLINE_RATIO = np.float32(0.8)
 
 
-def step(base: Subscribers, month: Month) -> None:
+def step(settings: Suspension, block: Block, month: Month, draws: Draws) -> None:
     """State at the start of the next month; a subscriber who left keeps running as its own what-if."""
-    s = month.settings.suspension
-    u_enter, u_resume, _, _ = month.lanes(EVENTS)
-    joined = base["join_month"] <= month.number
-    base["tenure_months"] = np.where(joined, base["tenure_months"] + 1, 0)
-    state = np.where(declining(base, month=month.number) & (base["tenure_months"] >= 3), DECLINE,
-                     initial_state(base["tenure_months"]))
-    odds = np.float32(logit(s.enter_prob)) + np.float32(s.enter_log_odds_migrant) * base["locality"]
-    paused = base["state"] == SUSPENDED
-    pauses = np.where(paused, u_resume >= np.float32(s.resume_prob), u_enter < logistic32(odds))
-    state = np.where(pauses, SUSPENDED, state)
-    joins_next = base["join_month"] == month.number + 1
-    base["state"] = np.where(joined, state, np.where(joins_next, ENTRY, PROSPECT))
+    u_enter, u_resume, _, _ = draws.lanes(EVENTS)
+    enter = logistic32(logit(settings.enter_prob) + np.array([0.0, settings.enter_log_odds_migrant]))
+    _age(u_enter, u_resume, _declining(block), block["locality"], block["join_month"], month.number, enter,
+         np.float32(settings.resume_prob), block["tenure_months"], block["state"])
 
 
-def declining(base: Subscribers, *, month: int) -> Array:
-    """True where usage or bill of the last three months is 20 % or more below the three months before."""
-    falls = np.zeros(len(base), dtype=bool)
+@njit
+def _age(u_enter: Float32, u_resume: Float32, declining: Array, locality: Array, join_month: Array, month: int,
+         enter_prob: Float32, resume_prob: np.float32, tenure: Array, state: Array) -> None:
+    local, migrant = enter_prob[0], enter_prob[1]
+    for j in range(state.shape[0]):
+        joined = join_month[j] <= month
+        months = tenure[j] + 1 if joined else 0
+        now = ENTRY if months < ENTRY_MONTHS else (GROWTH if months < GROWTH_MONTHS else STABLE)
+        now = DECLINE if declining[j] and months >= ENTRY_MONTHS else now
+        enters = u_enter[j] < (local if locality[j] == 0 else migrant)
+        pauses = u_resume[j] >= resume_prob if state[j] == SUSPENDED else enters
+        now = SUSPENDED if pauses else now
+        before = ENTRY if join_month[j] == month + 1 else PROSPECT
+        tenure[j] = months
+        state[j] = now if joined else before
+
+
+def _declining(block: Block) -> Array:
+    falls = np.zeros(len(block), np.bool_)
     for name in ("usage_gb", "bill_amount"):
-        recent = sum(base.lag(name, month=month, months_ago=ago) for ago in (0, 1, 2))
-        before = sum(base.lag(name, month=month, months_ago=ago) for ago in (3, 4, 5))
-        falls |= recent <= DECLINE_RATIO * before
+        a, b, c, d, e, f = (block.ago(name, months) for months in range(HISTORY_MONTHS))
+        _fallen(a, b, c, d, e, f, falls)
     return falls
+
+
+@njit
+def _fallen(a: Float32, b: Float32, c: Float32, d: Float32, e: Float32, f: Float32, falls: Array) -> None:
+    """Mark where the last three months (a, b, c) are 20 % or more below the three before (d, e, f)."""
+    for j in range(falls.shape[0]):
+        recent = a[j] + b[j] + c[j]
+        before = d[j] + e[j] + f[j]
+        falls[j] = falls[j] | (recent <= DECLINE_RATIO * before)
 
 
 def states_at(base: Subscribers, *, month: int) -> Array:
@@ -48,5 +68,8 @@ def states_at(base: Subscribers, *, month: int) -> Array:
     return np.where(base["departure_time"] <= month, np.int8(CHURNED), base["state"])
 
 
-DRIVER = Driver("tenure", ("join_month", "tenure_months", "usage_gb", "bill_amount", "locality", "state"),
-                ("tenure_months", "state"), step)
+def driver(settings: Suspension) -> Driver:
+    """Return the driver."""
+    return Driver("tenure", partial(step, settings),
+                  reads=("join_month", "tenure_months", "usage_gb", "bill_amount", "locality", "state"),
+                  writes=("tenure_months", "state"), streams=(EVENTS,), after=("leaving",))

@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from churnsim.core.columns import Subscribers
+from churnsim.core.compiled import njit
 from churnsim.core.draws import stream
-from churnsim.core.smooth import exp32
-from churnsim.lifecycle.drivers.base import Driver, Month
+from churnsim.core.smooth import exp_scalar
+from churnsim.lifecycle.block import Array, Block, Draws, Float32, Month
+from churnsim.lifecycle.driver import Driver
+from churnsim.lifecycle.settings import LifecycleSettings
 from churnsim.population.columns import STATES
 
 NOISE = stream("lifecycle.usage")
 SUSPENDED = STATES.index("suspended")
+LEAST_BILL = np.float32(0.01)
 
 
-def step(base: Subscribers, month: Month) -> None:
+def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
     """log(usage / usual) is autoregressive; its innovation sums four uniforms, scaled to unit variance."""
-    s = month.settings.usage
-    a, b, c, d = month.lanes(NOISE)
-    noise = (a + b + c + d - np.float32(2.0)) * np.float32(np.sqrt(3.0))
-    deviation = np.float32(s.persistence) * base["usage_deviation"] + np.float32(s.noise_log_sd) * noise
-    base["usage_deviation"] = deviation
-    suspended = base["state"] == SUSPENDED
-    usage = exp32(base["usage_level"] + deviation)
-    usage[base["shopping"] == 1] *= np.float32(s.shopping_factor)
-    usage[suspended] = 0.0
-    over = np.maximum(usage - base["allowance_gb"], np.float32(0.0))
-    bill = base["plan_price_amount"] + np.float32(s.overage_price_per_gb) * over
-    bill[suspended] *= np.float32(month.settings.suspension.fee_share)
-    base.lag("usage_gb", month=month.number, months_ago=0)[...] = usage
-    base.lag("bill_amount", month=month.number, months_ago=0)[...] = bill
+    s = settings.usage
+    a, b, c, d = draws.lanes(NOISE)
+    _use(a, b, c, d, block["usage_level"], block["shopping"], block["state"], block["allowance_gb"],
+         block["plan_price_amount"], np.float32(s.persistence), np.float32(s.noise_log_sd),
+         np.float32(s.shopping_factor), np.float32(s.overage_price_per_gb),
+         np.float32(settings.suspension.fee_share), block["usage_deviation"], block.ago("usage_gb", 0),
+         block.ago("bill_amount", 0))
+    block["bill_shock"] = bill_shock(block)
 
 
-DRIVER = Driver("usage", ("usage_level", "usage_deviation", "shopping", "state", "allowance_gb",
-                          "plan_price_amount"),
-                ("usage_deviation", "usage_gb", "bill_amount"), step)
+@njit
+def _use(a: Float32, b: Float32, c: Float32, d: Float32, level: Float32, shopping: Array, state: Array,
+         allowance: Float32, fee: Float32, persistence: np.float32, log_sd: np.float32, factor: np.float32,
+         price: np.float32, fee_share: np.float32, deviation: Float32, usage: Float32, bill: Float32) -> None:
+    two, scale = np.float32(2.0), np.float32(np.sqrt(3.0))
+    zero, one = np.float32(0.0), np.float32(1.0)
+    for j in range(usage.shape[0]):
+        noise = (a[j] + b[j] + c[j] + d[j] - two) * scale
+        deviation[j] = persistence * deviation[j] + log_sd * noise
+        used = exp_scalar(level[j] + deviation[j]) * (factor if shopping[j] == 1 else one)
+        paused = state[j] == SUSPENDED
+        used = zero if paused else used
+        due = fee[j] + price * max(used - allowance[j], zero)
+        usage[j] = used
+        bill[j] = due * fee_share if paused else due
+
+
+def bill_shock(block: Block) -> Float32:
+    """Return the log of the bill over the mean of the three before, held within 0 and 2, (n,) float32."""
+    now = block.ago("bill_amount", 0)
+    before = block.ago("bill_amount", 1) + block.ago("bill_amount", 2) + block.ago("bill_amount", 3)
+    ratio = np.maximum(now, LEAST_BILL) / np.maximum(before / np.float32(3), LEAST_BILL)
+    return np.asarray(np.log(ratio).clip(0.0, 2.0), np.float32)
+
+
+def driver(settings: LifecycleSettings) -> Driver:
+    """Return the driver."""
+    return Driver("usage", partial(step, settings),
+                  reads=("usage_level", "usage_deviation", "shopping", "state", "allowance_gb",
+                         "plan_price_amount", "bill_amount"),
+                  writes=("usage_deviation", "usage_gb", "bill_amount", "bill_shock"), streams=(NOISE,))

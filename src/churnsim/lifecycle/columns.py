@@ -1,0 +1,41 @@
+"""Scratch columns of the default lifecycle: what a month shows to drivers and observers, beside the state."""
+
+from __future__ import annotations
+
+from churnsim.core.columns import Column, Schema
+from churnsim.population.columns import SCHEMA
+
+
+def _month(name: str, dtype: str, unit: str, owner: str, meaning: str) -> Column:
+    return Column(name, dtype, unit, "latent", f"lifecycle.{owner}", meaning, scope="month")
+
+
+def _run(name: str, dtype: str, unit: str, owner: str, meaning: str) -> Column:
+    return Column(name, dtype, unit, "latent", f"lifecycle.{owner}", meaning, scope="run")
+
+
+SCRATCH = (
+    _month("promotion", "float32", "1", "market", "strength of competitors' promotion in the region"),
+    _month("network", "float32", "sd", "market", "network quality in the region"),
+    _month("season", "float32", "1", "market", "cosine over the year"),
+    _month("bill_shock", "float32", "log ratio", "usage", "log of the bill over the mean of the three before, 0 to 2"),
+    _month("active", "bool", "1", "billing", "on the network when the month starts"),
+    _month("active_prob", "float64", "1", "billing",
+           "probability of it, given everything but the clocks of leaving"),
+    _month("revenue", "float32", "amount", "billing", "due at the month's start if active, before discounts"),
+    _month("cost_to_serve", "float32", "amount", "billing", "due at the month's start if active"),
+    _month("discount", "float32", "amount", "billing", "retention discount on the bill, if billed"),
+    _month("billed", "bool", "1", "billing",
+           "the discount falls due: active, and undecided when the discount was given"),
+    _month("billed_prob", "float64", "1", "billing", "probability of it"),
+    _month("accepted", "int8", "code", "offers", "offer accepted this month, 0 none"),
+    _month("undecided", "bool", "1", "leaving",
+           "had not decided to leave at the acceptance, else the contact, else the month's start"),
+    _month("undecided_prob", "float64", "1", "leaving", "probability of it"),
+    _month("hazard", "float32", "1/month", "leaving", "total hazard of leaving at the month's end"),
+    _run("cumulated_hazard", "float64", "1", "leaving", "hazard since the start of the run"),
+    _run("active_next_prob", "float64", "1", "leaving", "probability to be on the network next month"),
+    _run("given_time", "float64", "months", "offers", "when the running discount was given; -inf before the run"),
+    _run("given_prob", "float64", "1", "offers", "probability of being undecided then"),
+)
+LIFECYCLE_SCHEMA = Schema((*SCHEMA.values(), *SCRATCH))

@@ -1,0 +1,73 @@
+"""The default lifecycle: the engine with the drivers of a telecom operator's subscribers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from churnsim.core.clock import days_to_months
+from churnsim.core.columns import Subscribers
+from churnsim.core.draws import Key
+from churnsim.lifecycle.block import Block, Month
+from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
+from churnsim.lifecycle.driver import Driver
+from churnsim.lifecycle.drivers import arrears, billing, contract, market, offers, service, shopping, tenure, usage
+from churnsim.lifecycle.engine import Engine
+from churnsim.lifecycle.hazards import HazardTable
+from churnsim.lifecycle.leaving import Leaving
+from churnsim.lifecycle.market import Market
+from churnsim.lifecycle.settings import LifecycleSettings
+from churnsim.offers.table import OfferTable
+
+
+def default_drivers(settings: LifecycleSettings, around: Market, table: OfferTable) -> tuple[Driver, ...]:
+    """Return the drivers of a month but for leaving, in order.
+
+    Raises
+    ------
+    ValueError
+        The offer table is made for other causes than those of the lifecycle.
+    """
+    if (made_for := table.log_multipliers.shape[1]) != len(settings.causes):
+        raise ValueError(f"the offer table is made for {made_for} causes, the lifecycle has "
+                         f"{len(settings.causes)}; give offer_table the causes of the lifecycle")
+    hazards = HazardTable(settings.causes, table.log_multipliers)
+    causes = Driver("causes", reads=hazards.reads, causes=hazards.causes, hazards=hazards.hazards)
+    return (market.driver(around), usage.driver(settings), service.driver(settings), arrears.driver(settings),
+            shopping.driver(settings), billing.driver(settings.cost_to_serve), causes,
+            contract.Contract(settings.contract).driver(), tenure.driver(settings.suspension),
+            offers.Offers(table, settings.contact).driver())
+
+
+class Lifecycle(Engine):
+    """The lifecycle of an experiment under one key.
+
+    Parameters
+    ----------
+    settings
+        Settings of the lifecycle.
+    around
+        Market state for every calendar month the engine will be asked for.
+    table
+        The offer table; its causes must be those of `settings`, in order.
+    key
+        Every draw depends on it.
+    more
+        Further drivers; their causes compete with the others.
+    """
+
+    def __init__(self, settings: LifecycleSettings, around: Market, table: OfferTable, *, key: Key,
+                 more: Sequence[Driver] = ()) -> None:
+        drivers = (*default_drivers(settings, around, table), *more)
+        leaving = Leaving(drivers, notice_months=days_to_months(settings.notice_days))
+        super().__init__((*drivers, leaving.driver()), schema=LIFECYCLE_SCHEMA, key=key)
+        self.settings = settings
+        self.market = around
+        self.offers = table
+        self.causes = leaving.causes
+
+    def at(self, base: Subscribers, month: int) -> Block:
+        """Return all of `base` as it met the market and its bill in `month`, for covariates outside a run."""
+        block = Block.over(base, self.schema, month=Month(month))
+        market.show(self.market, block)
+        block["bill_shock"] = usage.bill_shock(block)
+        return block

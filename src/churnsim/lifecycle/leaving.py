@@ -1,0 +1,138 @@
+"""The driver of leaving: competing causes, each with its own clock, and what may happen within the month."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from churnsim.core.draws import Key, counter, stream
+from churnsim.lifecycle.block import Block, Draws, Float32, Float64, Ids, Month
+from churnsim.lifecycle.driver import Driver
+from churnsim.lifecycle.hazards import fire, fire_in_pieces, survive, survive_in_pieces
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """The changing rows of a block: when their hazards change, and the hazards between the changes.
+
+    `rows` (m,), `times` (changes, m), `hazards` (1 + changes, causes, m).
+    """
+
+    rows: Ids
+    times: Float64
+    hazards: Float32
+
+
+class Leaving:
+    """Who resolves to leave when and why, and the probabilities with the clocks integrated out.
+
+    Parameters
+    ----------
+    drivers
+        All drivers of the month: their causes compete, and their changes happen within the month.
+    notice_months
+        From the decision to the end of service.
+    """
+
+    def __init__(self, drivers: Sequence[Driver], *, notice_months: float) -> None:
+        self.notice = notice_months
+        self.sources = tuple(driver for driver in drivers if driver.hazards is not None)
+        self.causes = tuple(cause for driver in self.sources for cause in driver.causes)
+        self.changes = tuple(change for driver in drivers for change in driver.changes)
+        self.clocks = tuple(stream(f"lifecycle.clock.{cause}") for cause in self.causes)
+        self.numbers = np.array([clock.number for clock in self.clocks], np.int64)
+        self.reads = tuple(dict.fromkeys(("join_month", *(name for driver in self.sources for name in driver.reads))))
+
+    def driver(self) -> Driver:
+        """Return the driver."""
+        return Driver(
+            "leaving", self.step, reads=("decision_time", *self.reads),
+            writes=("decision_time", "departure_time", "cause", "undecided", "undecided_prob", "hazard",
+                    "cumulated_hazard", "active_next_prob"),
+            streams=self.clocks, after=tuple(driver.name for driver in self.sources), start=self.start)
+
+    @staticmethod
+    def start(block: Block) -> None:
+        """Whoever decided before the run has no future."""
+        start = block.month.number
+        block["cumulated_hazard"] = np.where(block["decision_time"] < start, np.inf, 0.0)
+        block["active_next_prob"] = block["departure_time"] > start
+
+    def step(self, block: Block, month: Month, draws: Draws) -> None:
+        """Let a month's clocks run; with `month.realise` false, only the probabilities pass."""
+        hazards = self._hazards(block)
+        pieces = self._pieces(block, month, draws, hazards)
+        moment = np.zeros(len(pieces.rows))
+        if block.treatment is not None and month.first:
+            decisive = block.treatment.decisive()
+            asked = np.zeros(len(block))
+            asked[block.treatment.row[decisive]] = block.treatment.time[decisive]
+            moment = asked[pieces.rows]
+        self._probabilities(block, month, hazards, pieces, moment)
+        if month.realise:
+            self._decide(block, month, draws.key, hazards, pieces)
+        block["undecided"] = block["decision_time"] > month.number
+        block["undecided"][pieces.rows] = block["decision_time"][pieces.rows] > month.number + moment
+
+    def _hazards(self, block: Block) -> Float32:
+        parts = [driver.hazards(block) for driver in self.sources if driver.hazards is not None]
+        hazards = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        joined = block["join_month"] <= block.month.number
+        if not joined.all():
+            hazards *= joined
+        return hazards
+
+    def _pieces(self, block: Block, month: Month, draws: Draws, hazards: Float32) -> _Pieces:
+        """Let the changes of the month happen in the order of time, and weigh the causes after each."""
+        hits = [change.when(block, month, draws) for change in self.changes]
+        row = np.concatenate([rows for rows, _ in hits] or [np.zeros(0, np.int64)])
+        time = np.concatenate([times for _, times in hits] or [np.zeros(0)])
+        of = np.repeat(np.arange(len(hits)), [len(rows) for rows, _ in hits])
+        hit = np.concatenate([np.arange(len(rows)) for rows, _ in hits] or [np.zeros(0, np.int64)])
+        order = np.lexsort((time, row))
+        row, time, of, hit = row[order], time[order], of[order], hit[order]
+        rows, first, place = np.unique(row, return_index=True, return_inverse=True)
+        nth = np.arange(len(row)) - first[place]
+        rounds = int(nth.max()) + 1 if len(row) else 0
+        times = np.ones((rounds, len(rows)))
+        between = np.empty((1 + rounds, len(self.causes), len(rows)), np.float32)
+        between[0] = hazards[:, rows]
+        for r in range(rounds):
+            now = np.flatnonzero(nth == r)
+            times[r, place[now]] = time[now]
+            for k, change in enumerate(self.changes):
+                mine = now[of[now] == k]
+                if len(mine):
+                    change.act(block, row[mine], hit[mine], month, draws)
+            between[r + 1] = between[r]
+            between[r + 1][:, place[now]] = self._hazards(block.some(row[now], self.reads))
+        return _Pieces(rows, times, between)
+
+    def _probabilities(self, block: Block, month: Month, hazards: Float32, pieces: _Pieces, moment: Float64
+                       ) -> None:
+        rows = pieces.rows
+        cumulated = block["cumulated_hazard"][rows]
+        survive(hazards, self.notice, block["cumulated_hazard"], block["undecided_prob"],
+                block["active_next_prob"], block["hazard"])
+        undecided, active = np.empty(len(rows)), np.empty(len(rows))
+        total = np.empty(len(rows), np.float32)
+        survive_in_pieces(pieces.times, pieces.hazards, self.notice, moment, cumulated, undecided, active, total)
+        for name, values in (("cumulated_hazard", cumulated), ("undecided_prob", undecided),
+                             ("active_next_prob", active), ("hazard", total)):
+            block[name][rows] = values
+
+    def _decide(self, block: Block, month: Month, key: Key, hazards: Float32, pieces: _Pieces) -> None:
+        n, rows = len(block), pieces.rows
+        time, winner = np.empty(n), np.empty(n, np.int8)
+        at = counter(month.number)
+        fire(block.ids, at, self.numbers, key.low, key.high, hazards, np.empty(n, np.uint32), time, winner)
+        late, cause = np.empty(len(rows)), np.empty(len(rows), np.int8)
+        fire_in_pieces(block.ids[rows], at, self.numbers, key.low, key.high, pieces.times, pieces.hazards, late,
+                       cause)
+        time[rows], winner[rows] = late, cause
+        leaves = np.flatnonzero((winner > 0) & (block["decision_time"] == np.inf))
+        block["decision_time"][leaves] = month.number + time[leaves]
+        block["departure_time"][leaves] = month.number + time[leaves] + self.notice
+        block["cause"][leaves] = winner[leaves]
