@@ -12,7 +12,8 @@ from churnsim.campaign.pilot import may_contact, run_pilot
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import make_key
 from churnsim.experiment.world import World
-from churnsim.lifecycle.engine import BlockMonth, Engine
+from churnsim.lifecycle.block import Block, Month
+from churnsim.lifecycle.default import Lifecycle
 from churnsim.population.columns import SCHEMA
 from churnsim.population.generate import PILOT_FIRST_ID, entrant_ids, evaluation_ids, pilot_ids
 from churnsim.signals.observe import Observed, features
@@ -21,7 +22,7 @@ from churnsim.uplift.trial import CONTROL, Trial
 START = 2
 
 
-def run(world: World, *, engine: Engine | None = None, base: Subscribers | None = None) -> Trial:
+def run(world: World, *, engine: Lifecycle | None = None, base: Subscribers | None = None) -> Trial:
     e = world.experiment
     return run_pilot(
         world.pilot_population() if base is None else base,
@@ -117,10 +118,10 @@ def test_features_are_those_at_assignment(world: World, trial: Trial) -> None:
     assert features(Observed(base.take(rows), START)).equals(run(quiet).X)
 
 
-class Scripted(Engine):
+class Scripted(Lifecycle):
     """An engine in which everybody leaves when a script says so, and nobody before the pilot starts."""
 
-    def __init__(self, engine: Engine, decision: np.ndarray) -> None:
+    def __init__(self, engine: Lifecycle, decision: np.ndarray) -> None:
         self.__dict__.update(engine.__dict__)
         self.decision = decision
 
@@ -128,33 +129,16 @@ class Scripted(Engine):
         base, treatment = arms[0]
         if observe is None:
             return
-        self.contact = treatment.contact_time
+        self.contact = np.full(len(base), np.inf)
+        self.contact[treatment.row] = treatment.time
         decision = self.decision[base.ids - PILOT_FIRST_ID]
         base["decision_time"], base["departure_time"] = decision, decision + 0.5
-        nothing = np.zeros(len(base))
         for month in range(start, start + months):
             contact = np.where(np.isfinite(self.contact) & (month == start), self.contact, 0.0)
-            active = base["departure_time"] > month
-            observe(
-                BlockMonth(
-                    arm=0,
-                    low=0,
-                    high=len(base),
-                    month=month,
-                    base=base,
-                    revenue=nothing,
-                    cost_to_serve=nothing,
-                    discount=nothing,
-                    active=active,
-                    active_prob=nothing,
-                    undecided=decision > month + contact,
-                    undecided_prob=nothing,
-                    billed=active,
-                    billed_prob=nothing,
-                    accepted=treatment.accepted,
-                    hazard=nothing,
-                )
-            )
+            block = Block.over(base, self.schema, month=Month(month, first=month == start), treatment=treatment)
+            block["active"] = base["departure_time"] > month
+            block["undecided"] = decision > month + contact
+            observe(block)
 
 
 def test_outcomes_by_hand() -> None:

@@ -106,8 +106,10 @@ def test_costs_are_those_of_the_log_to_the_cent(world: World, base: Subscribers)
 
 def test_contacts_fall_between_release_and_the_end_of_the_month(world: World, base: Subscribers) -> None:
     wave = worked(world, base, both_channels(base), unlimited=True, deadline_days=30.0)
-    time = wave.treatment.contact_time
+    time = wave.contact_time
     assert np.array_equal(np.isfinite(time), wave.reached) and 100 < wave.reached.sum() < len(base)
+    assert np.array_equal(wave.treatment.row, np.flatnonzero(wave.reached))
+    assert np.array_equal(wave.treatment.time, time[wave.reached])
     assert (time[wave.reached] >= 2.0 / 30.0).all() and (time[wave.reached] < 1.0).all()
     hours = wave.log.outcomes.contact_hours[wave.reached]
     assert time[wave.reached] == pytest.approx((hours - MONTH * HOURS) / HOURS)
@@ -116,10 +118,11 @@ def test_contacts_fall_between_release_and_the_end_of_the_month(world: World, ba
 def test_only_the_reached_accept_and_only_what_they_were_made(world: World, base: Subscribers) -> None:
     assignment = both_channels(base)
     wave = worked(world, base, assignment)
-    accepted = wave.treatment.accepted
+    accepted = wave.accepted
     assert (accepted > 0).any() and not accepted[~wave.reached].any()
     assert ((accepted == 0) | (accepted == assignment.offer)).all()
     assert wave.touched is assignment.row
+    assert np.array_equal(wave.treatment.accepted, accepted[wave.reached])
 
 
 def test_staff_limits_the_centre_alone(world: World, base: Subscribers) -> None:
@@ -132,15 +135,15 @@ def test_staff_limits_the_centre_alone(world: World, base: Subscribers) -> None:
     # Whoever is reached answers the same offer the same way, at whatever hour.
     both = limited.reached & unlimited.reached
     assert both.any()
-    assert np.array_equal(limited.treatment.accepted[both], unlimited.treatment.accepted[both])
+    assert np.array_equal(limited.accepted[both], unlimited.accepted[both])
 
 
 def test_without_queues_nobody_depends_on_who_else_is_listed(world: World, base: Subscribers) -> None:
     full = worked(world, base, assign(np.arange(len(base))), unlimited=True)
     rows = np.array([44, 3, 120, 7])
     few = worked(world, base, assign(rows), unlimited=True)
-    assert np.array_equal(few.treatment.contact_time, full.treatment.contact_time[rows])
-    assert np.array_equal(few.treatment.accepted, full.treatment.accepted[rows])
+    assert np.array_equal(few.contact_time, full.contact_time[rows])
+    assert np.array_equal(few.accepted, full.accepted[rows])
     assert np.array_equal(few.contact_cents, full.contact_cents[rows])
 
 

@@ -25,9 +25,9 @@ from churnsim.evaluation.settings import EvaluationSettings
 from churnsim.experiment import stages
 from churnsim.experiment.store import Cell
 from churnsim.experiment.world import World
-from churnsim.lifecycle.engine import BlockMonth
-from churnsim.lifecycle.treatment import Treatment
-from churnsim.population.columns import SCHEMA
+from churnsim.lifecycle.block import Block, Month
+from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
+from churnsim.lifecycle.treatment import contacts, everybody
 
 START = 8
 RATE = 0.21
@@ -44,36 +44,25 @@ def evaluation(**changes: Any) -> EvaluationSettings:
     return EvaluationSettings.model_validate(values | changes)
 
 
-def month(arm: int, age: int, **changes: Any) -> BlockMonth:
+def month(arm: int, age: int, **changes: Any) -> Block:
     """Return a month of one subscriber with two lines: revenue 40.05, cost to serve 18.01, there for sure."""
-    base = Subscribers.empty(SCHEMA, np.array([5]))
-    base["lines"] = 2
+    base = Subscribers.empty(LIFECYCLE_SCHEMA, np.array([5]))
+    block = Block.over(base, LIFECYCLE_SCHEMA, month=Month(START + age), arm=arm)
     values: dict[str, Any] = {
-        "arm": arm,
-        "low": 0,
-        "high": 1,
-        "month": START + age,
-        "base": base,
-        "revenue": [40.05],
-        "cost_to_serve": [18.01],
-        "discount": [0.0],
-        "active": [True],
-        "active_prob": [1.0],
-        "undecided": [True],
-        "undecided_prob": [1.0],
-        "billed": [True],
-        "billed_prob": [1.0],
-        "accepted": [0],
-        "hazard": [0.05],
+        "lines": 2,
+        "revenue": 40.05,
+        "cost_to_serve": 18.01,
+        "active": True,
+        "active_prob": 1.0,
+        "undecided": True,
+        "undecided_prob": 1.0,
+        "billed": True,
+        "billed_prob": 1.0,
+        "hazard": 0.05,
     }
-    kinds = {"active": bool, "undecided": bool, "billed": bool, "accepted": np.int8}
-    merged = values | changes
-    return BlockMonth(
-        **{
-            name: np.array(value, kinds.get(name, np.float64)) if isinstance(value, list) else value
-            for name, value in merged.items()
-        }
-    )
+    for name, value in (values | changes).items():
+        block[name] = value
+    return block
 
 
 def books(*, settings: EvaluationSettings | None = None, contact_cents: int = 0) -> Bookkeeper:
@@ -97,18 +86,18 @@ PROBS = (1.0, 0.9, 0.81, 0.729)
 def two_worlds() -> Bookkeeper:
     kept = books(contact_cents=173)
     for age in range(4):
-        kept.observe(month(0, age, active=[age < 2], active_prob=[PROBS[age] ** 2]))
+        kept.observe(month(0, age, active=age < 2, active_prob=PROBS[age] ** 2))
         accepted = 1 if age == 0 else 0
-        discount = [12.0 if age in (1, 2) else 0.0]
+        discount = 12.0 if age in (1, 2) else 0.0
         kept.observe(
             month(
                 1,
                 age,
-                active_prob=[PROBS[age]],
-                accepted=[accepted],
-                undecided_prob=[0.85],
+                active_prob=PROBS[age],
+                accepted=accepted,
+                undecided_prob=0.85,
                 discount=discount,
-                billed_prob=[min(PROBS[age], 0.85)],
+                billed_prob=min(PROBS[age], 0.85),
             )
         )
     return kept
@@ -167,17 +156,17 @@ def test_offer_cost_to_stayers_by_hand() -> None:
 
 def test_rounding_is_half_to_even_once_a_posting() -> None:
     kept = books()
-    kept.observe(month(1, 0, revenue=[0.125], cost_to_serve=[0.375]))
+    kept.observe(month(1, 0, revenue=0.125, cost_to_serve=0.375))
     assert kept.worlds[1].cents[:2, REALISED, 0, 0].tolist() == [12, 38]
     for age in (1, 2):
-        kept.observe(month(1, age, revenue=[0.125], cost_to_serve=[0.0]))
+        kept.observe(month(1, age, revenue=0.125, cost_to_serve=0.0))
     assert kept.worlds[1].cents[0, REALISED, 0, 0] == 36
 
 
 def test_still_active_is_read_twelve_months_on_or_at_the_end() -> None:
     short, long = books(), books(settings=evaluation(horizon_months=20))
     for age in range(20):
-        change: dict[str, Any] = {"active": [age != 3], "active_prob": [0.9 - 0.01 * age]}
+        change: dict[str, Any] = {"active": age != 3, "active_prob": 0.9 - 0.01 * age}
         long.observe(month(1, age, **change))
         if age < 4:
             short.observe(month(1, age, **change))
@@ -188,7 +177,7 @@ def test_still_active_is_read_twelve_months_on_or_at_the_end() -> None:
 def test_terminal_value_by_hand() -> None:
     kept = books(settings=evaluation(terminal_value="residual"))
     for age in range(4):
-        kept.observe(month(1, age, active_prob=[0.5]))
+        kept.observe(month(1, age, active_prob=0.5))
     # From month 4 on: 22.04 a month, stays with exp(-0.05) a month, discounted by 1.21 ** (-1/12) a month.
     stay = np.exp(-0.05)
     by_sum = sum(22.04 * stay**k * 1.21 ** (-(3 + k) / 12) for k in range(1, 2000))
@@ -201,7 +190,7 @@ def test_terminal_value_by_hand() -> None:
 
 def test_terminal_value_without_hazard_or_discount_is_finite() -> None:
     kept = books(settings=evaluation(terminal_value="residual", discount_rate_annual=0.0))
-    kept.observe(month(1, 3, hazard=[0.0]))
+    kept.observe(month(1, 3, hazard=0.0))
     assert 0 < kept.worlds[1].cents[KINDS.index("terminal_margin"), REALISED, DISCOUNTED, 0] < 1e12
 
 
@@ -306,7 +295,7 @@ def test_a_discount_is_not_billed_to_whom_it_was_not_given() -> None:
     base = base.take(np.flatnonzero(base["departure_time"] > START))
     for offer in (world.offers.code("discount_30"), world.offers.code("contract_device")):
         n = len(base)
-        treatment = Treatment(np.full(n, 0.95), np.full(n, offer, np.int8))
+        treatment = everybody(n, contact_time=0.95, accepted=offer)
         treated = base.copy()
         kept = Bookkeeper(evaluation(horizon_months=6), world.offers, start=START, n=n, arms=2)
         world.engine.run([(base.copy(), None), (treated, treatment)], start=START, months=6, observe=kept.observe)
@@ -323,7 +312,7 @@ def test_realised_and_expected_agree_over_many() -> None:
     base = base.take(np.flatnonzero((base["departure_time"] > START) & (base["join_month"] < START)))
     n = len(base)
     rng = np.random.default_rng(0)
-    treatment = Treatment(rng.uniform(0.05, 0.9, n), rng.integers(0, 4, n).astype(np.int8))
+    treatment = contacts(rng.uniform(0.05, 0.9, n), rng.integers(0, 4, n).astype(np.int8))
     kept = Bookkeeper(world.experiment.evaluation, world.offers, start=START, n=n, arms=2)
     world.engine.run([(base.copy(), None), (base, treatment)], start=START, months=24, observe=kept.observe)
     realised, expected = (compare_worlds(*kept.worlds, estimate=k) for k in (REALISED, EXPECTED))

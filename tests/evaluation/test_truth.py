@@ -12,7 +12,7 @@ from churnsim.core.draws import make_key
 from churnsim.evaluation.ledger import EXPECTED, REALISED, Bookkeeper, compare_worlds
 from churnsim.evaluation.truth import Responses, expected_effects, responses
 from churnsim.experiment.world import World
-from churnsim.lifecycle.engine import Engine
+from churnsim.lifecycle.default import Lifecycle
 from churnsim.lifecycle.market import make_market
 from churnsim.lifecycle.treatment import everybody
 
@@ -62,7 +62,7 @@ def base(world: World) -> Subscribers:
     return base.take(np.flatnonzero(base["departure_time"] > MONTH)[:300])
 
 
-def future(world: World, number: int) -> Engine:
+def future(world: World, number: int) -> Lifecycle:
     """Return another future of the world's market, keyed apart from the world and from the inner draws."""
     e = world.experiment
     key = make_key(seed=e.seed, replicate=number, purpose="brute force")
@@ -74,7 +74,7 @@ def future(world: World, number: int) -> Engine:
         past=world.engine.market,
         past_months=MONTH,
     )
-    return Engine(e.lifecycle, market, world.offers, key=key)
+    return Lifecycle(e.lifecycle, market, world.offers, key=key)
 
 
 def test_expected_effect_is_the_mean_over_futures_of_realised_twin_differences(world: World, base: Subscribers) -> None:

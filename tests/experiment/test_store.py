@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from socket import gethostname
 
 import numpy as np
 import pandas as pd
@@ -136,8 +138,18 @@ def test_what_a_killed_run_was_writing_is_swept(tmp_path: Path) -> None:
     store.write(KEY, CELL)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    torn, ours = store.folder / f".{KEY}.{ended.pid}", store.folder / f".{KEY}.{os.getpid()}"
+    torn, ours = (store.folder / f".{KEY}.{gethostname()}.{process}" for process in (ended.pid, os.getpid()))
     torn.mkdir()
     ours.mkdir()
     store.sweep()
     assert not torn.exists() and ours.exists() and store.has(KEY)
+
+
+def test_what_another_machine_was_writing_is_swept_after_a_day_of_silence(store: Store) -> None:
+    fresh, silent = (store.folder / f".{KEY}.elsewhere.example.{process}" for process in (1, 2))
+    for aside, hours in ((fresh, 23), (silent, 25)):
+        aside.mkdir()
+        changed = time.time() - hours * 3600
+        os.utime(aside, (changed, changed))
+    store.sweep()
+    assert fresh.exists() and not silent.exists()
