@@ -79,6 +79,8 @@ def _hazards(x: Float32, weights: Float32, intercepts: Float32, offered: Ids, co
 TILE = 64
 # The hazard in float32 and the highest bits of a draw are each rounded: a margin keeps every row that can fire.
 SLACK = np.float32(1.000001)
+# Bits of a draw's first word that its uniform does not use.
+LOWEST = np.uint32(63)
 
 
 @njit
@@ -109,12 +111,12 @@ def fire(ids: Ids, month_word: int, streams: Ids, k0: int, k1: int, hazards: Flo
             # -log u >= 1 - u, and the word tells 1 - u from below: few rows need their logarithm.
             near = 0
             for j in range(low, high):
-                rest = np.float32(np.uint32(0xFFFFFFFF) - words[j]) * np.float32(2.0**-32)
+                rest = np.float32(np.uint32(0xFFFFFFFF) - (words[j] | LOWEST)) * np.float32(2.0**-32)
                 near += 1 if rest <= hazard[j] * SLACK else 0
             if near == 0:
                 continue
             for j in range(low, high):
-                rest = np.float32(np.uint32(0xFFFFFFFF) - words[j]) * np.float32(2.0**-32)
+                rest = np.float32(np.uint32(0xFFFFFFFF) - (words[j] | LOWEST)) * np.float32(2.0**-32)
                 if rest <= hazard[j] * SLACK:
                     clock = -math.log(uniform_scalar(ids[j], month_word, streams[k], k0, k1))
                     if clock <= hazard[j]:
