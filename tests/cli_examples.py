@@ -71,8 +71,16 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def children(pid: int) -> list[int]:
     """Return the processes that a process started and that still run."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in listed]
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
+def is_worker(pid: int) -> bool:
+    """Return whether a process was spawned by multiprocessing to run jobs."""
+    try:
+        return "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
+    except (ProcessLookupError, FileNotFoundError):
+        return False
 
 
 def ignores(pid: int, number: int) -> bool:

@@ -44,7 +44,8 @@ def test_validate_needs_no_numpy_before_the_cross_references(tmp_path):
 @pytest.mark.parametrize(("arguments", "says"), [
     (["run"], "Missing argument 'EXP'"),
     (["nonsense"], "No such command 'nonsense'"),
-    (["run", "x.yaml", "--jobs", "0"], "Invalid value for '--jobs': 0 is not in the range x>=1."),
+    (["run", "x.yaml", "--jobs", "0"], "Invalid value for '--jobs' / '-j': 0 is not in the range x>=1."),
+    (["run", "x.yaml", "--engine", "threads"], "'threads' is not one of 'serial', 'processes', 'dask'."),
     (["compare", "here", "there"], "Directory 'here' does not exist."),
 ])
 def test_wrong_usage(arguments, says, capsys):

@@ -26,6 +26,7 @@ from cli_examples import (
     children,
     contents,
     ignores,
+    is_worker,
     program,
     provenance,
     runs,
@@ -107,16 +108,23 @@ def test_results_go_below_the_current_folder(out, tmp_path, capsys, monkeypatch)
     assert capsys.readouterr().out.startswith("same: of ")
 
 
-def test_two_jobs_into_an_empty_folder_give_the_same_summary_and_a_line_a_stage(finished, tmp_path):
-    done = program("run", write(tmp_path), "--out", tmp_path / "two", "--jobs", 2)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "two/summary.json").read_bytes() == (finished / "summary.json").read_bytes()
-    *stages, last, wrote = done.stderr.splitlines()
+@pytest.mark.parametrize("engine", ["processes", "dask"])
+def test_workers_of_any_kind_compute_the_same_cells_and_may_be_lost(engine, finished, tmp_path):
+    results = tmp_path / "two"
+    with started("run", write(tmp_path), "--out", results, "--jobs", 2, "--engine", engine) as process:
+        wait_until(lambda: len(cells(results)) >= 4)
+        lost = next(filter(is_worker, children(process.pid)))
+        os.kill(lost, signal.SIGKILL)
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, said
+    assert (results / "summary.json").read_bytes() == (finished / "summary.json").read_bytes()
+    assert contents(results / "cells") == contents(finished / "cells")
+    *stages, last, wrote = said.splitlines()
     assert sorted(line.split(":")[0] for line in stages) == sorted(
         ["history", "plan", "truth", *(f"policy {name}" for name in by_policy(finished))])
     assert all(line.split(": ")[1].startswith("2 cells, ") for line in stages)
     assert last == f"ran {CELLS} cells, reused 0"
-    assert wrote == f"wrote {tmp_path / 'two/report.html'}"
+    assert wrote == f"wrote {results / 'report.html'}"
 
 
 def test_a_new_policy_runs_alone_and_changes_no_other_number(finished, out, tmp_path):
@@ -194,6 +202,16 @@ def test_a_budget_that_buys_nothing_is_an_empty_list_with_a_note(budget, out, tm
     lists = pd.read_parquet(out / "lists.parquet")
     assert set(lists["policy"]) == {"everyone", "everyone_capacity"}
     assert f"oracle: empty list: the budget of {float(budget):.2f}" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize("command", ["run", "accept", "check"])
+def test_a_scheduler_is_for_dask(command, finished, tmp_path, capsys):
+    path = write(tmp_path)
+    baseline = [] if command == "run" else ["--baseline", str(finished / "summary.json")]
+    assert main([command, str(path), *baseline, "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    assert capsys.readouterr() == ("", (
+        "scheduler tcp://127.0.0.1:9: only engine dask has one (got engine serial); choose --engine dask, or leave "
+        "--scheduler out\n"))
 
 
 def test_results_below_a_file_cannot_be_written(tmp_path, capsys):

@@ -28,6 +28,7 @@ from churnsim.console import (
 from churnsim.errors import ChurnsimError, ConfigError, ResultsError
 
 if TYPE_CHECKING:
+    from churnsim.core.executor import Engine
     from churnsim.experiment.load import Loaded
     from churnsim.experiment.run import Result
 
@@ -40,8 +41,14 @@ SET = click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True,
                    help="Lay a value over the file, such as seed=2 or population.size=10000. May be repeated.")
 OUT = click.option("--out", metavar="DIR", type=click.Path(path_type=Path),
                    help="Results folder; finished cells in it are used. [default: results/NAME]")
-JOBS = click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=os.cpu_count() or 1,
-                    show_default="number of processors", help="Processes. Results do not depend on it.")
+JOBS = click.option("--jobs", "-j", metavar="N", type=click.IntRange(min=1),
+                    help="Workers. Results do not depend on it.  [default: number of processors]")
+ENGINE = click.option("--engine", type=click.Choice(["serial", "processes", "dask"]),
+                      help="Where workers run: in this process, in processes of their own or on Dask. Results do not "
+                           "depend on it.  [default: serial for one job, else processes]")
+SCHEDULER = click.option("--scheduler", metavar="ADDRESS",
+                         help="Scheduler of a running Dask cluster, such as tcp://10.0.0.1:8786, which must see the "
+                              "results folder.  [default: a cluster on this machine]")
 QUIET = click.option("--quiet", is_flag=True, help="No progress, no notes.")
 BASELINE = click.option("--baseline", metavar="FILE", type=click.Path(path_type=Path),
                         help="Baseline. [default: ../results/baselines/NAME.json, seen from EXP's folder]")
@@ -98,15 +105,17 @@ def commands() -> None:
 @EXPERIMENT
 @OUT
 @JOBS
+@ENGINE
+@SCHEDULER
 @SET
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of tables.")
 @QUIET
-def run(experiment: Path, out: Path | None, jobs: int, overrides: tuple[str, ...], as_json: bool,
-        quiet: bool) -> None:
+def run(experiment: Path, out: Path | None, jobs: int | None, engine: Engine | None, scheduler: str | None,
+        overrides: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Run an experiment, write its results folder and print who should be offered what."""
     loaded = _load(experiment, overrides)
     folder = out or _default_out(loaded)
-    result = _run_cells(loaded, folder, jobs, quiet)
+    result = _run_cells(loaded, folder, jobs=jobs, engine=engine, scheduler=scheduler, quiet=quiet)
     from churnsim.experiment.run import command_line
     from churnsim.report.page import write_report
     from churnsim.report.run_folder import read_run
@@ -127,10 +136,12 @@ def run(experiment: Path, out: Path | None, jobs: int, overrides: tuple[str, ...
 @BASELINE
 @OUT
 @JOBS
+@ENGINE
+@SCHEDULER
 @SET
 @QUIET
-def check(experiment: Path, baseline: Path | None, out: Path | None, jobs: int, overrides: tuple[str, ...],
-          quiet: bool) -> int:
+def check(experiment: Path, baseline: Path | None, out: Path | None, jobs: int | None, engine: Engine | None,
+          scheduler: str | None, overrides: tuple[str, ...], quiet: bool) -> int:
     """Compare an experiment with its baseline.
 
     Exit code 0: the same or equivalent, 1: changed, 4: not comparable or inconclusive. Finished cells in
@@ -142,7 +153,8 @@ def check(experiment: Path, baseline: Path | None, out: Path | None, jobs: int, 
         raise ConfigError(f"{path}: no such baseline; record one with `churnsim accept` or name one with "
                           "--baseline")
     before = read_json(path)
-    result = _run_cells(loaded, out or _default_out(loaded), jobs, quiet)
+    result = _run_cells(loaded, out or _default_out(loaded), jobs=jobs, engine=engine, scheduler=scheduler,
+                        quiet=quiet)
     from churnsim.experiment.gate import compare as gate
 
     e = loaded.experiment
@@ -157,12 +169,16 @@ def check(experiment: Path, baseline: Path | None, out: Path | None, jobs: int, 
 @BASELINE
 @OUT
 @JOBS
+@ENGINE
+@SCHEDULER
 @QUIET
-def accept(experiment: Path, baseline: Path | None, out: Path | None, jobs: int, quiet: bool) -> None:
+def accept(experiment: Path, baseline: Path | None, out: Path | None, jobs: int | None, engine: Engine | None,
+           scheduler: str | None, quiet: bool) -> None:
     """Run an experiment and record its summary as the baseline."""
     loaded = _load(experiment, ())
     path = baseline or _default_baseline(loaded)
-    result = _run_cells(loaded, out or _default_out(loaded), jobs, quiet)
+    result = _run_cells(loaded, out or _default_out(loaded), jobs=jobs, engine=engine, scheduler=scheduler,
+                        quiet=quiet)
     write_file(path, lambda aside: aside.write_text(json_text(result.summary) + "\n", encoding="utf-8"))
     show(f"wrote {path}")
 
@@ -342,7 +358,9 @@ def _default_baseline(loaded: Loaded) -> Path:
     return Path(os.path.relpath(path))
 
 
-def _run_cells(loaded: Loaded, folder: Path, jobs: int, quiet: bool) -> Result:
+def _run_cells(loaded: Loaded, folder: Path, *, jobs: int | None, engine: Engine | None, scheduler: str | None,
+               quiet: bool) -> Result:
+    from churnsim.core.executor import processors
     from churnsim.experiment.run import run as run_experiment
     from churnsim.experiment.store import Store
     from churnsim.experiment.tasks import make_tasks
@@ -351,7 +369,8 @@ def _run_cells(loaded: Loaded, folder: Path, jobs: int, quiet: bool) -> Result:
     to_run = {task.key: task for tasks in make_tasks(loaded) for task in tasks if not store.has(task.key)}
     progress = None if quiet else Progress(list(to_run.values()))
     try:
-        result = run_experiment(loaded, out=folder, jobs=jobs, report=progress.finished if progress else None)
+        result = run_experiment(loaded, out=folder, jobs=jobs or (None if engine or scheduler else processors()),
+                                engine=engine, scheduler=scheduler, report=progress.finished if progress else None)
     except KeyboardInterrupt:
         note(f"\ninterrupted: finished cells are kept in {folder}; the same command goes on from there")
         raise

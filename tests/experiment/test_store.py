@@ -153,3 +153,18 @@ def test_what_another_machine_was_writing_is_swept_after_a_day_of_silence(store:
         os.utime(aside, (changed, changed))
     store.sweep()
     assert fresh.exists() and not silent.exists()
+
+
+def test_machines_write_aside_under_different_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asides: list[str] = []
+    rename = Path.rename
+
+    def watch(self: Path, target: Path) -> Path:
+        asides.append(self.name)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", watch)
+    for host in ("node7", "node8"):
+        monkeypatch.setattr("churnsim.experiment.store.gethostname", lambda host=host: host)
+        store.write(host, CELL)
+    assert asides == [f".node7.node7.{os.getpid()}", f".node8.node8.{os.getpid()}"]

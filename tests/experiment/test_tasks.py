@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from small_world import load_small
 
-from churnsim.errors import ConfigError
+from churnsim.core.executor import open_pool
+from churnsim.errors import ConfigError, ResultsError
 from churnsim.experiment.load import Loaded
+from churnsim.experiment.run import run
 from churnsim.experiment.store import Cell, Store
-from churnsim.experiment.tasks import Task, make_tasks, run_tasks, versions
+from churnsim.experiment.tasks import Task, make_tasks, run_tasks, run_there, versions
 from churnsim.policy.settings import BUDGETED
 
 KINDS = load_small().experiment.policies
@@ -135,7 +139,7 @@ def test_a_missing_input_file_is_refused(tmp_path: Path) -> None:
 
 def test_versions_and_sources_are_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert versions()["numpy"].count(".") == 2 and versions()["python"].startswith("3.")
-    monkeypatch.setattr("churnsim.experiment.tasks._surroundings", lambda: "other sources")
+    monkeypatch.setattr("churnsim.experiment.tasks._surroundings", lambda: {"churnsim": "other sources"})
     assert not set(keys(load_small()).values()) & set(BEFORE.values())
 
 
@@ -156,7 +160,7 @@ def test_only_unfinished_cells_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         told.append((done, to_do))
 
     def go(tasks: Iterable[Task]) -> tuple[int, int]:
-        return run_tasks(list(tasks), store, jobs=1, report=report)
+        return run_tasks(list(tasks), store, pool=open_pool("serial"), report=report)
 
     n = len(BEFORE)
     assert go(tasks_of(load_small())) == (n, 0)
@@ -166,3 +170,96 @@ def test_only_unfinished_cells_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert go(tasks_of(load_small("policies.extra={kind: churn_risk}"))) == (0, n)
     assert go(tasks_of(load_small("policies.extra={kind: everyone, offer: discount_30, channel: sms}"))) == (2, n)
     assert ran == ["policy extra, replicate 0", "policy extra, replicate 1"]
+
+
+SHARE = (
+    "results must be in a folder that all workers and this process share: name one with --out (in Python: out=), or "
+    "run without --scheduler"
+)
+HERE = {"churnsim": "1a2b", "numpy": "2.1.0"}
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Labels of the tasks that ran; a worker's sources and versions are `HERE`."""
+    labels: list[str] = []
+
+    def pretend(task: Task, store: Store) -> float:
+        labels.append(task.label)
+        return 1.5
+
+    monkeypatch.setattr("churnsim.experiment.tasks.run_task", pretend)
+    monkeypatch.setattr("churnsim.experiment.tasks._surroundings", lambda: HERE)
+    monkeypatch.setattr("churnsim.experiment.store.SHARED_SECONDS", 0.5)
+    return labels
+
+
+def test_a_worker_computes_a_cell_once(ran: list[str], tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.folder.mkdir()
+    first, knows, *_ = tasks_of(load_small())
+    assert run_there(first, store, HERE) == 1.5
+    # Another machine may see a cell later than it was written.
+    Timer(0.2, store.write, (first.key, Cell())).start()
+    assert run_there(knows, store, HERE) == 1.5
+    assert run_there(first, store, HERE) == 0.0
+    assert ran == ["history, replicate 0", "plan, replicate 0"]
+
+
+@pytest.mark.parametrize("seen", ["nothing", "the folder"])
+def test_a_worker_that_does_not_see_the_results(seen: str, ran: list[str], tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    if seen == "the folder":
+        store.folder.mkdir()
+    task = tasks_of(load_small())[seen == "the folder"]
+    with pytest.raises(ResultsError) as caught:
+        run_there(task, store, HERE)
+    assert str(caught.value) == (
+        f"{store.folder}: the worker on {socket.gethostname()} does not see what is in this folder; {SHARE}"
+    )
+    assert ran == []
+
+
+def test_a_worker_with_other_sources_or_versions(ran: list[str], tmp_path: Path) -> None:
+    expected = {"churnsim": "1a2b", "numpy": "2.2.0", "scipy": "1.16.0"}
+    with pytest.raises(ConfigError) as caught:
+        run_there(tasks_of(load_small())[0], Store(tmp_path), expected)
+    assert str(caught.value) == (
+        f"worker on {socket.gethostname()}: has numpy 2.1.0 (expected 2.2.0), scipy None (expected 1.16.0); install "
+        "there what the main process has and start the workers again, or, if sources were edited during the run, run "
+        "again"
+    )
+    assert ran == []
+
+
+def test_a_cell_that_a_worker_wrote_elsewhere(ran: list[str], tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.folder.mkdir()
+    with pytest.raises(ResultsError) as caught:
+        run_tasks(tasks_of(load_small()), store, pool=open_pool("serial"), report=lambda *_: None)
+    assert str(caught.value) == (
+        f"{store.folder}: the cell of history, replicate 0 was computed and is not here; {SHARE}"
+    )
+    assert ran == ["history, replicate 0"]
+
+
+def test_workers_get_paths_that_mean_the_same_in_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Path] = []
+
+    def look(task: Task, store: Store) -> float:
+        found.extend([task.folder, store.folder])
+        raise InterruptedError
+
+    monkeypatch.setattr("churnsim.experiment.tasks.run_task", look)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InterruptedError):
+        run(load_small(folder=Path()), out="results")
+    assert found == [tmp_path, tmp_path / "results/cells"]
+
+
+def test_cells_never_run_in_threads() -> None:
+    with pytest.raises(ConfigError) as caught:
+        run(load_small(), engine="threads")
+    assert str(caught.value) == (
+        "engine threads: learners share state in a process; choose serial, processes or dask"
+    )

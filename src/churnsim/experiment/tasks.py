@@ -28,6 +28,8 @@ NUMERICAL = ("numpy", "scipy", "pandas", "numba", "scikit-learn", "lightgbm", "c
 # Sections that each stage reads beyond those of the stages before it.
 WORLD_SECTIONS = ("population", "market", "lifecycle", "offers", "currency", "seed")
 PLAN_SECTIONS = ("channels", "capacity", "signals", "pilot", "uplift")
+_SHARE = ("results must be in a folder that all workers and this process share: name one with --out (in Python: "
+          "out=), or run without --scheduler")
 
 
 @dataclass(frozen=True)
@@ -171,10 +173,6 @@ def _run_open(open_tasks: dict[str, Task], store: Store, pool: Pool, report: Rep
         report(open_tasks[key], seconds, done, len(open_tasks))
 
 
-_SHARE = ("results must be in a folder that all workers and this process share: name one with --out (in Python: "
-          "out=), or run without --scheduler")
-
-
 def run_there(task: Task, store: Store, expected: dict[str, str]) -> float:
     """Compute and store a cell wherever this is, if it will be the cell that the main process means.
 
@@ -187,8 +185,8 @@ def run_there(task: Task, store: Store, expected: dict[str, str]) -> float:
     if here != expected:
         other = ", ".join(f"{name} {here.get(name)} (expected {value})" for name, value in expected.items()
                           if here.get(name) != value)
-        raise ConfigError(f"worker on {socket.gethostname()}: has {other}; install there what the main process has, "
-                          "with the same constraints.txt, and start the workers again")
+        raise ConfigError(f"worker on {socket.gethostname()}: has {other}; install there what the main process has "
+                          "and start the workers again, or, if sources were edited during the run, run again")
     if not store.folder.is_dir() or not all(map(store.appears, task.needs)):
         raise ResultsError(f"{store.folder}: the worker on {socket.gethostname()} does not see what is in this "
                            f"folder; {_SHARE}")
