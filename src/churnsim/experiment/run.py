@@ -102,10 +102,7 @@ class Result:
 
 
 def _write_run(result: Result, folder: Path, command: Sequence[str]) -> None:
-    from ruamel.yaml import YAML
-
-    with (folder / "config.yaml").open("w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(result.config, file)
+    write_config(folder, result.config)
     for name in ("cells", *RUN_FRAMES):
         pq.write_table(result.frames.arrow[name], folder / f"{name}.parquet")
     tables = folder / "tables"
@@ -116,11 +113,23 @@ def _write_run(result: Result, folder: Path, command: Sequence[str]) -> None:
         if name not in ("cells", *RUN_FRAMES):
             frame.to_csv(tables / f"{name}.csv", index=False)
     (folder / "notes.json").write_text(json.dumps(result.notes, indent=1) + "\n", encoding="utf-8")
-    provenance = {"versions": versions(), "commit": _commit(), "seed": result.summary["seed"],
-                  "command": list(command), "platform": platform.platform(), "cells_run": result.ran,
-                  "cells_reused": result.reused}
-    (folder / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
+    about = {**provenance(result.summary["seed"], command), "cells_run": result.ran, "cells_reused": result.reused}
+    (folder / "provenance.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     (folder / "summary.json").write_text(json.dumps(result.summary, indent=1) + "\n", encoding="utf-8")
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write the resolved experiment as config.yaml."""
+    from ruamel.yaml import YAML
+
+    with (folder / "config.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe", pure=True).dump(config, file)
+
+
+def provenance(seed: int, command: Sequence[str]) -> dict[str, Any]:
+    """Return what made a result: versions, commit, seed, command, platform."""
+    return {"versions": versions(), "commit": _commit(), "seed": seed, "command": list(command),
+            "platform": platform.platform()}
 
 
 def _commit() -> str | None:

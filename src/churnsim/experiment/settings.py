@@ -12,7 +12,7 @@ from churnsim.capacity.checks import check_capacity
 from churnsim.capacity.settings import CapacitySettings, Channel
 from churnsim.config.base import Settings
 from churnsim.evaluation.settings import EvaluationSettings
-from churnsim.lifecycle.settings import LifecycleSettings, MarketSettings, check_lifecycle
+from churnsim.lifecycle.settings import GROUPS, LifecycleSettings, MarketSettings, RecordSettings, check_lifecycle
 from churnsim.offers.settings import Offer, check_offers
 from churnsim.policy.settings import BUDGETED, PolicySettings
 from churnsim.population.settings import PopulationSettings, check_population
@@ -29,6 +29,18 @@ class GateSettings(Settings):
     margin_share: Annotated[float, Field(strict=True, gt=0.0, lt=1.0)]
     """Largest difference of a metric that counts as equivalent, as a share of its largest absolute value
     among the baseline's policies."""
+
+
+class SimulationSettings(Settings):
+    """How ``churnsim simulate`` lets months pass."""
+
+    months: Annotated[int, Field(strict=True, ge=0, le=600)]
+    """Months that pass, from the start."""
+    policy: Name | None = None
+    """Policy whose list is worked in the campaign month (lifecycle.history_months); no campaign if absent."""
+    partition_size: Annotated[int, Field(strict=True, ge=1)]
+    """Subscribers of the start that are simulated and written together: memory grows with it, results do not
+    depend on it."""
 
 
 class Experiment(Settings):
@@ -63,6 +75,8 @@ class Experiment(Settings):
     policies: dict[Name, PolicySettings]
     """The policies compared, by name; null takes a policy of the preset out."""
     evaluation: EvaluationSettings
+    simulation: SimulationSettings
+    record: RecordSettings
     scenarios: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """Patches laid over this file, each run beside it."""
     sweep: dict[str, list[Any]] = Field(default_factory=dict)
@@ -97,6 +111,7 @@ def check_experiment(experiment: Experiment) -> Iterator[tuple[Path, str]]:
         if learner.kind == "t_logistic" and learner.outcome != "stayed":
             yield (("uplift", "learners", name, "outcome"),
                    f"t_logistic learns 0/1 outcomes only; use stayed (got {learner.outcome})")
+    yield from _check_simulation(experiment)
     if not experiment.policies:
         yield ("policies",), "at least one policy is needed"
     for key, values in experiment.sweep.items():
@@ -142,6 +157,28 @@ def _check_campaign(experiment: Experiment) -> Iterator[tuple[Path, str]]:
                f"added contract lasts {longest} months, and its benefit needs 6 more to show")
     if not 0.0 < pilot.control_share < 1.0:
         yield ("pilot", "control_share"), "must lie strictly between 0 and 1"
+
+
+def _check_simulation(experiment: Experiment) -> Iterator[tuple[Path, str]]:
+    simulation, record = experiment.simulation, experiment.record
+    for k, name in enumerate(record.by):
+        if name not in GROUPS:
+            yield ("record", "by", k), f"no such group {name!r}; there are {', '.join(GROUPS)}"
+        elif name in record.by[:k]:
+            yield ("record", "by", k), f"{name!r} stands there twice; name it once"
+    if record.snapshot is not None and record.snapshot.month + record.snapshot.outcome_months > simulation.months:
+        yield (("record", "snapshot"), "the outcome months end after simulation.months "
+               f"({simulation.months}); start earlier, look less far or simulate longer")
+    if simulation.policy is None:
+        return
+    at = ("simulation", "policy")
+    if simulation.policy not in experiment.policies:
+        yield at, f"no policy {simulation.policy!r}; there are {', '.join(experiment.policies)}"
+    elif experiment.policies[simulation.policy].kind == "oracle":
+        yield at, "the oracle's true effects are computed by `churnsim run` only; name another policy"
+    if simulation.months <= experiment.campaign_month:
+        yield (("simulation", "months"), "must be above the campaign month (lifecycle.history_months, "
+               f"{experiment.campaign_month}) when there is a campaign (got {simulation.months})")
 
 
 def _check_policy(name: str, policy: PolicySettings, experiment: Experiment) -> Iterator[tuple[Path, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from churnsim.lifecycle.drivers.tenure import states_at
 from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import Plan
 from churnsim.policy.policies import Choice, choose
+from churnsim.policy.settings import PolicySettings
 from churnsim.population.columns import SCHEMA, STATES
 from churnsim.signals.observe import active_rows, features, observe
 from churnsim.uplift.models import BestCampaign, Models
@@ -77,15 +79,29 @@ def decision_base(cell: Cell) -> Subscribers:
 
 def plan(world: World, history_cell: Cell) -> Cell:
     """Run the pilot, learn from it, and predict for the subscribers of the campaign."""
+    models = fit_models(world)
+    base = decision_base(history_cell)
+    arrays = _predictions(world, models, base)
+    best = {name: [b.offer, b.depth_share, b.value_amount] for name, b in models.best.items()}
+    return Cell({"best": best, "monthly_rate": models.base_rate}, arrays, {"pilot": models.report})
+
+
+def fit_models(world: World) -> Models:
+    """Run the pilot and learn from it."""
     e = world.experiment
     rate = e.evaluation.discount_rate_annual
     trial = run_pilot(world.pilot_population(), e.pilot, engine=world.engine, signals=e.signals,
                       channels=e.channels, capacity=e.capacity, rate_annual=rate)
-    models = Models(trial, e.uplift, churn_model=e.signals.churn_model,
-                    risk_horizon_months=e.signals.risk_horizon_months, outcome_months=e.pilot.outcome_months,
-                    horizon_months=e.evaluation.horizon_months, rate_annual=rate,
-                    key=make_key(seed=e.seed, replicate=world.replicate, purpose="learner"))
-    table = observe(decision_base(history_cell), month=e.campaign_month, settings=e.signals, key=world.key)
+    return Models(trial, e.uplift, churn_model=e.signals.churn_model,
+                  risk_horizon_months=e.signals.risk_horizon_months, outcome_months=e.pilot.outcome_months,
+                  horizon_months=e.evaluation.horizon_months, rate_annual=rate,
+                  key=make_key(seed=e.seed, replicate=world.replicate, purpose="learner"))
+
+
+def _predictions(world: World, models: Models, base: Subscribers) -> dict[str, npt.NDArray[Any]]:
+    """Return what the operator knows of `base` at the start of the campaign month: the arrays of a plan."""
+    e = world.experiment
+    table = observe(base, month=e.campaign_month, settings=e.signals, key=world.key)
     reach, contact_cost, allowed = world.reach(table)
     arms = world.arms()
     pilot_arm = [k for k, arm in enumerate(arms) if arm.channel == e.pilot.channel]
@@ -97,14 +113,18 @@ def plan(world: World, history_cell: Cell) -> Cell:
     # The effect runs through acceptance: another channel's is scaled by how often its offer is taken
     # [assumption].
     share = np.divide(accept, predicted.accept[:, column], out=np.zeros_like(accept), where=accept > 0)
-    cost = offer_cost(table, world.offers, rate_annual=rate)
+    cost = offer_cost(table, world.offers, rate_annual=e.evaluation.discount_rate_annual)
     arrays = {"reach": reach, "contact_cost": contact_cost, "allowed": allowed, "accept": accept,
               "offer_cost": cost[:, column], "risk": predicted.risk,
               "margin": monthly_margin(table, e.lifecycle.cost_to_serve)}
     for name, months in predicted.months.items():
         arrays[f"months.{name}"] = months[:, column] * share
-    best = {name: [b.offer, b.depth_share, b.value_amount] for name, b in models.best.items()}
-    return Cell({"best": best, "monthly_rate": models.base_rate}, arrays, {"pilot": models.report})
+    return arrays
+
+
+def make_plan(world: World, models: Models, base: Subscribers) -> Plan:
+    """Return what the operator knows of `base` at the start of the campaign month."""
+    return _plan(world, _predictions(world, models, base), models.best, base.ids)
 
 
 def _scale_odds(prob: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -115,11 +135,15 @@ def _scale_odds(prob: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) 
 
 def load_plan(world: World, cell: Cell, ids: Ids) -> Plan:
     """Return the plan of a plan cell."""
-    months = {name.removeprefix("months."): values for name, values in cell.arrays.items()
-              if name.startswith("months.")}
+    best = {name: BestCampaign(*values) for name, values in cell.facts["best"].items()}
+    return _plan(world, cell.arrays, best, ids)
+
+
+def _plan(world: World, arrays: Mapping[str, npt.NDArray[Any]], best: Mapping[str, BestCampaign], ids: Ids) -> Plan:
+    months = {name.removeprefix("months."): values for name, values in arrays.items() if name.startswith("months.")}
     fields = ("reach", "contact_cost", "allowed", "accept", "offer_cost", "risk", "margin")
-    return Plan(ids=ids, arms=world.arms(), **{name: cell.arrays[name] for name in fields}, months=months,
-                best={name: BestCampaign(*values) for name, values in cell.facts["best"].items()},
+    columns: dict[str, Any] = {name: arrays[name] for name in fields}
+    return Plan(ids=ids, arms=world.arms(), **columns, months=months, best=best,
                 pilot_channel=world.experiment.pilot.channel)
 
 
@@ -167,37 +191,53 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     knows = load_plan(world, plan_cell, base.ids)
     effects = TrueEffects(*(truth_cell.arrays[key] for key in ("net_value", "net_value_se", "staying")))
     choice = choose(settings, knows, budget=e.campaign.budget_amount, key=world.key, truth=effects)
+    wave = work_list(world, settings, knows, choice, base)
+    touched = base.take(wave.touched)
+    books, in_time = resolve(world, touched, wave)
+    metrics, squares = campaign_metrics(choice, books, wave, in_time)
+    reference, policy_world = books.worlds
+    active = truth_cell.arrays["still_active"][EXPECTED] + (
+        policy_world.still_active[EXPECTED] - reference.still_active[EXPECTED]).sum()
+    metrics |= {"churn_rate": 1.0 - float(active) / truth_cell.facts["subscribers"],
+                "plan_value": effects.of_list(choice.arm)}
+    frames = {"ledger": ledger_frame(touched.ids, *books.worlds), "contacts": wave.log.attempts.to_pandas(),
+              "monthly": _monthly(books, truth_cell), "lists": _lists(knows, choice, effects)}
+    return Cell({"metrics": metrics, "note": choice.note, **squares}, {}, frames)
+
+
+def work_list(world: World, settings: PolicySettings, plan: Plan, choice: Choice, base: Subscribers) -> Wave:
+    """Let the contact centre work a policy's list; `base` holds the subscribers of the plan."""
+    e = world.experiment
     listed = np.flatnonzero(choice.arm >= 0)
     assignment = nobody_assigned() if not len(listed) else Assignment(
-        listed, np.array([knows.arms[k].offer_code for k in choice.arm[listed]], np.int64),
-        np.array([knows.arms[k].channel for k in choice.arm[listed]]), choice.priority[listed])
-    wave = run_wave(assignment, base, engine=world.engine, channels=e.channels, capacity=e.capacity,
+        listed, np.array([plan.arms[k].offer_code for k in choice.arm[listed]], np.int64),
+        np.array([plan.arms[k].channel for k in choice.arm[listed]]), choice.priority[listed])
+    return run_wave(assignment, base, engine=world.engine, channels=e.channels, capacity=e.capacity,
                     offers=world.offers, month=e.campaign_month, release_days=e.signals.list_delay_days,
                     deadline_days=e.campaign.deadline_days, unlimited=settings.kind == "everyone")
-    touched = base.take(wave.touched)
+
+
+def resolve(world: World, touched: Subscribers, wave: Wave) -> tuple[Bookkeeper, npt.NDArray[np.bool_]]:
+    """Step those with an order through the horizon with and without the campaign.
+
+    Returns the money of both worlds, and who was reached before deciding to leave.
+    """
+    e = world.experiment
     books = Bookkeeper(e.evaluation, world.offers, start=e.campaign_month, n=len(touched), arms=2,
                        contact_cents=wave.contact_cents)
     treated = touched.copy()
-    world.engine.run([(touched, None), (treated, wave.treatment)], start=e.campaign_month,
+    world.engine.run([(touched.copy(), None), (treated, wave.treatment)], start=e.campaign_month,
                      months=e.evaluation.horizon_months, observe=books.observe)
     contact = e.campaign_month + np.minimum(wave.contact_time, 1.0)
-    in_time = wave.reached & (treated["decision_time"] > contact)
-    facts = _facts(choice, effects, books, wave, in_time, truth_cell)
-    attempts = wave.log.attempts.to_pandas()
-    frames = {"ledger": ledger_frame(touched.ids, *books.worlds), "contacts": attempts,
-              "monthly": _monthly(books, truth_cell), "lists": _lists(knows, choice, effects)}
-    return Cell(facts, {}, frames)
+    return books, wave.reached & (treated["decision_time"] > contact)
 
 
-def _facts(choice: Choice, effects: TrueEffects, books: Bookkeeper, wave: Wave,
-           in_time: npt.NDArray[np.bool_], truth_cell: Cell) -> dict[str, Any]:
-    """Return the metrics of a policy in one replicate; amounts in the currency, exact to the cent."""
+def campaign_metrics(choice: Choice, books: Bookkeeper, wave: Wave, in_time: npt.NDArray[np.bool_]
+                     ) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return the metrics of a campaign, amounts in the currency and exact to the cent, and squared net values."""
     reference, policy_world = books.worlds
     expected = compare_worlds(reference, policy_world, estimate=EXPECTED)
     realised = compare_worlds(reference, policy_world, estimate=REALISED)
-    active = truth_cell.arrays["still_active"][EXPECTED] + (
-        policy_world.still_active[EXPECTED] - reference.still_active[EXPECTED]).sum()
-
     attempted = wave.log.outcomes.attempts > 0
 
     def amount(cents: npt.NDArray[np.int64]) -> float:
@@ -215,13 +255,11 @@ def _facts(choice: Choice, effects: TrueEffects, books: Bookkeeper, wave: Wave,
         "direct_effect": amount(expected.net_value[attempted]),
         "spillover": amount(expected.net_value[~attempted]),
         "terminal_value": amount(expected.terminal_value),
-        "churn_rate": 1.0 - float(active) / truth_cell.facts["subscribers"],
-        "planned_spend": choice.planned_spend, "plan_value": effects.of_list(choice.arm),
-        "plan_gap": choice.gap,
+        "planned_spend": choice.planned_spend, "plan_gap": choice.gap,
     }
     squares = {f"squared_{name}": float((money.net_value.astype(np.float64) ** 2).sum() / CENTS**2)
                for name, money in zip(ESTIMATES, (realised, expected), strict=True)}
-    return {"metrics": metrics, "note": choice.note, **squares}
+    return metrics, squares
 
 
 def _monthly(books: Bookkeeper, truth_cell: Cell) -> pd.DataFrame:

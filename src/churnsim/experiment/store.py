@@ -33,7 +33,7 @@ class Cell:
 
     facts: dict[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
-    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    frames: Mapping[str, pd.DataFrame | pa.Table] = field(default_factory=dict)
 
 
 class Store:
@@ -68,11 +68,19 @@ class Store:
     def read(self, key: str) -> Cell:
         """Return a finished cell."""
         at = self.folder / key
+        arrays = self.arrays(key)
+        try:
+            frames = {path.stem: pd.read_parquet(path) for path in sorted(at.glob("*.parquet"))}
+        except (OSError, ValueError) as error:
+            raise _unreadable(at, error) from error
+        return Cell(self.facts(key), arrays, frames)
+
+    def arrays(self, key: str) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays of a finished cell."""
+        at = self.folder / key
         try:
             with (at / "arrays.npz").open("rb") as file, np.load(file) as arrays:
-                loaded = {name: arrays[name] for name in arrays.files}
-            frames = {path.stem: pd.read_parquet(path) for path in sorted(at.glob("*.parquet"))}
-            return Cell(json.loads((at / "facts.json").read_text(encoding="utf-8")), loaded, frames)
+                return {name: arrays[name] for name in arrays.files}
         except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
             raise _unreadable(at, error) from error
 
@@ -100,7 +108,8 @@ class Store:
             aside.mkdir(parents=True, exist_ok=True)
             np.savez(aside / "arrays.npz", allow_pickle=False, **cell.arrays)
             for name, frame in cell.frames.items():
-                frame.to_parquet(aside / f"{name}.parquet", index=False)
+                table = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
+                pq.write_table(table, aside / f"{name}.parquet")
             (aside / "facts.json").write_text(json.dumps(cell.facts), encoding="utf-8")
             try:
                 aside.rename(self.folder / key)

@@ -48,7 +48,8 @@ def summarise(scenarios: Mapping[str, Experiment], facts: Mapping[str, Facts]) -
         fair = {name: np.mean(metrics["net_value"]) for name, metrics in values.items()
                 if kinds[name] != ORACLE}
         recommended[scenario] = max(fair, key=lambda name: float(fair[name])) if fair else None
-    plain = experiment.plain()
+    # `simulate` alone reads these.
+    plain = {key: value for key, value in experiment.plain().items() if key not in ("simulation", "record")}
     return {"schema": experiment.schema_version, "experiment": experiment.name, "config_hash": digest(plain),
             "seed": experiment.seed, "replicates": experiment.replicates, "currency": experiment.currency,
             "policies": policies, "comparisons": comparisons, "recommended_policy": recommended}

@@ -67,8 +67,16 @@ class World:
                           currency=self.experiment.currency, size=self.experiment.population.size,
                           key=self.key)
 
-    def population(self) -> Subscribers:
-        """Return the subscribers campaigns are judged on at month 0, and who will join until the campaign."""
+    def population(self, *, until: int | None = None, part: tuple[int, int] | None = None) -> Subscribers:
+        """Return the subscribers campaigns are judged on at month 0, and who will join later.
+
+        Parameters
+        ----------
+        until
+            Month before which the last ones join; None: the campaign month.
+        part
+            Rows [low, high) of the start's subscribers, and the same part of every later month's; None: all.
+        """
         e = self.experiment
         traits = e.population.traits
         table = self.table()
@@ -77,11 +85,16 @@ class World:
             ids, known = evaluation_ids(e.population.size), None
         else:
             ids, known = table.ids, table.known
-        parts = [generate(ids, traits, key=self.key, known=known)]
-        arrivals = round(e.market.arrivals_share_monthly * len(ids))
-        if arrivals:
-            parts += [generate(entrant_ids(arrivals, cohort_month=month), traits, key=self.key,
-                               join_month=month) for month in range(1, e.campaign_month)]
+        n = len(ids)
+        low, high = part or (0, n)
+        if known is not None:
+            known = {name: values[..., low:high] for name, values in known.items()}
+        parts = [generate(ids[low:high], traits, key=self.key, known=known)]
+        arrivals = round(e.market.arrivals_share_monthly * n)
+        first, last = (arrivals * low // n, arrivals * high // n) if n else (0, 0)
+        if last > first:
+            parts += [generate(entrant_ids(arrivals, cohort_month=month)[first:last], traits, key=self.key,
+                               join_month=month) for month in range(1, until or e.campaign_month)]
         return Subscribers.concat(parts)
 
     def pilot_population(self) -> Subscribers:
@@ -112,11 +125,11 @@ class World:
         return reach, cost, allowed
 
 
-def make_world(experiment: Experiment, *, replicate: int, folder: Path) -> World:
-    """Build the world of a replicate."""
+def make_world(experiment: Experiment, *, replicate: int, folder: Path, months: int = 0) -> World:
+    """Build the world of a replicate; its market lasts to the evaluation's horizon, and at least `months`."""
     key = make_key(seed=experiment.seed, replicate=replicate)
     market = make_market(experiment.market, regions=experiment.population.traits.regions,
-                         months=_months(experiment), key=key)
+                         months=max(months, _months(experiment)), key=key)
     offers = offer_table(experiment.offers, causes=tuple(experiment.lifecycle.causes))
     return World(experiment, replicate, folder, key, Lifecycle(experiment.lifecycle, market, offers, key=key))
 

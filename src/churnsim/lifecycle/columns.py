@@ -19,6 +19,8 @@ SCRATCH = (
     _month("network", "float32", "sd", "market", "network quality in the region"),
     _month("season", "float32", "1", "market", "cosine over the year"),
     _month("bill_shock", "float32", "log ratio", "usage", "log of the bill over the mean of the three before, 0 to 2"),
+    _month("fault", "bool", "1", "service", "felt a fault this month"),
+    _month("complaint", "bool", "1", "service", "complained this month"),
     _month("active", "bool", "1", "billing", "on the network when the month starts"),
     _month("active_prob", "float64", "1", "billing",
            "probability of it, given everything but the clocks of leaving"),

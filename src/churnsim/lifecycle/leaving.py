@@ -81,7 +81,7 @@ class Leaving:
         hazards = parts[0] if len(parts) == 1 else np.concatenate(parts)
         joined = block["join_month"] <= block.month.number
         if not joined.all():
-            hazards *= joined
+            hazards = hazards * joined  # not in place: a driver may return its own column
         return hazards
 
     def _pieces(self, block: Block, month: Month, draws: Draws, hazards: Float32) -> _Pieces:

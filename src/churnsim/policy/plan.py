@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from churnsim.uplift.models import BestCampaign
 
 Float64 = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+
+ROWS = ("ids", "allowed", "reach", "contact_cost", "accept", "offer_cost", "risk", "margin")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Plan:
         Ranking -> the offer and depth that did best on the pilot.
     pilot_channel
         Channel of the pilot, which the ranking policies use.
+    listable
+        How many subscribers may be given each arm where the plan holds a shortlist of them only; else None.
     """
 
     ids: npt.NDArray[np.int64]
@@ -66,6 +71,7 @@ class Plan:
     months: Mapping[str, Float64]
     best: Mapping[str, BestCampaign]
     pilot_channel: str
+    listable: tuple[int, ...] | None = None
 
     @property
     def planned_cost(self) -> Float64:
@@ -76,6 +82,24 @@ class Plan:
         """Learned net value of each arm, (n, A): reach x (margin kept - accepted offers) - contacts."""
         kept = self.margin[:, None] * self.months[learner]
         return self.reach * (kept - self.accept * self.offer_cost) - self.contact_cost
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Plan:
+        """Return the plan of some rows as a shortlist, which keeps how many there were."""
+        fields: dict[str, Any] = {name: getattr(self, name)[rows] for name in ROWS}
+        return replace(self, **fields, months={name: values[rows] for name, values in self.months.items()},
+                       listable=self.may_be_listed())
+
+    @staticmethod
+    def concat(plans: Sequence[Plan]) -> Plan:
+        """Return the plan of several shortlists of one campaign, in order."""
+        fields: dict[str, Any] = {name: np.concatenate([getattr(plan, name) for plan in plans]) for name in ROWS}
+        months = {name: np.concatenate([plan.months[name] for plan in plans]) for name in plans[0].months}
+        counts = np.sum([plan.may_be_listed() for plan in plans], axis=0)
+        return replace(plans[0], **fields, months=months, listable=tuple(counts.tolist()))
+
+    def may_be_listed(self) -> tuple[int, ...]:
+        """Return how many subscribers may be given each arm."""
+        return self.listable or tuple(self.allowed.sum(axis=0).tolist())
 
     def arm(self, offer: str, channel: str) -> int:
         """Return the position of an arm."""

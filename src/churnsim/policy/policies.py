@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,8 @@ class Choice:
     note: str = ""
 
 
-def choose(settings: PolicySettings, plan: Plan, *, budget: float, key: Key, truth: TrueEffects) -> Choice:
+def choose(settings: PolicySettings, plan: Plan, *, budget: float, key: Key, truth: TrueEffects | None = None
+           ) -> Choice:
     """Return the list of a policy.
 
     Parameters
@@ -63,8 +64,24 @@ def choose(settings: PolicySettings, plan: Plan, *, budget: float, key: Key, tru
         True expected effects: read by the oracle alone.
     """
     if settings.kind == "oracle":
+        if truth is None:
+            raise ValueError("the oracle needs the true effects")
         return _optimal(plan, truth.net_value, budget)
     return _CHOOSERS[settings.kind](settings, plan, budget, key)
+
+
+def shortlist(settings: PolicySettings, plan: Plan, *, budget: float, key: Key) -> Int64:
+    """Return the rows of a plan that could be on the policy's list were the plan a part of a larger one, ascending.
+
+    A part that had the whole budget to itself would list everybody whom the whole lists in it, and perhaps more:
+    what :func:`choose` makes of all parts' shortlists together is what it makes of all subscribers. The oracle
+    cannot be had in parts.
+    """
+    # A subscriber more than the budget buys: the price of the next one is known then.
+    most = budget + float(plan.planned_cost.max(initial=0.0))
+    whole = replace(plan, listable=None, best={name: replace(best, depth_share=1.0)
+                                               for name, best in plan.best.items()})
+    return np.flatnonzero(_CHOOSERS[settings.kind](settings, whole, most, key).arm >= 0)
 
 
 def _none(settings: PolicySettings, plan: Plan, budget: float, key: Key) -> Choice:
@@ -101,12 +118,13 @@ def _ranked(plan: Plan, ranking: str, score: Float64, budget: float) -> Choice:
     best = plan.best[ranking]
     column = plan.arm(best.offer, plan.pilot_channel)
     may = np.flatnonzero(plan.allowed[:, column])
-    order = may[np.argsort(-score[may], kind="stable")][: max(1, round(best.depth_share * len(may)))]
+    depth = max(1, round(best.depth_share * plan.may_be_listed()[column]))
+    order = may[np.argsort(-score[may], kind="stable")][:depth]
     cost = plan.planned_cost[:, column]
     taken = fill_by_rank(order, cost, budget)
-    depth = f"{plan.arms[column].name}, best {best.depth_share:.0%} on the pilot"
+    note = f"{plan.arms[column].name}, best {best.depth_share:.0%} on the pilot"
     return Choice(np.where(taken, column, -1), score, float(cost[taken].sum()),
-                  note=depth if taken.any() else _empty_note(cost[order], budget))
+                  note=note if taken.any() else _empty_note(cost[order], budget))
 
 
 def _optimal(plan: Plan, value: Float64, budget: float) -> Choice:

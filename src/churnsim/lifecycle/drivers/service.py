@@ -25,15 +25,16 @@ def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) 
     _serve(u_fault, u_complaint, block["network"], block["bill_shock"], block["service_sensitivity"],
            block["usual_satisfaction"], block["join_month"] <= month.number, np.float32(logit(s.fault_prob)),
            np.float32(s.fault_log_odds_per_quality), np.float32(logit(s.complaint_prob)), weights, points,
-           np.float32(s.stock_persistence), np.float32(1.0 - s.satisfaction_persistence), block["fault_stock"],
-           block["complaint_stock"], block["satisfaction"])
+           np.float32(s.stock_persistence), np.float32(1.0 - s.satisfaction_persistence), block["fault"],
+           block["complaint"], block["fault_stock"], block["complaint_stock"], block["satisfaction"])
 
 
 @njit
 def _serve(u_fault: Float32, u_complaint: Float32, network: Float32, bill_shock: Float32, sensitivity: Float32,
            usual: Float32, joined: Array, fault_log_odds: np.float32, per_quality: np.float32,
            complaint_log_odds: np.float32, weights: Float32, points: Float32, keep: np.float32,
-           recover: np.float32, fault_stock: Float32, complaint_stock: Float32, satisfaction: Float32) -> None:
+           recover: np.float32, faults: Array, complaints: Array, fault_stock: Float32, complaint_stock: Float32,
+           satisfaction: Float32) -> None:
     w_fault, w_shock, w_dissatisfaction, w_sensitivity = weights[0], weights[1], weights[2], weights[3]
     per_fault, per_complaint = points[0], points[1]
     zero, one = np.float32(0.0), np.float32(1.0)
@@ -44,6 +45,8 @@ def _serve(u_fault: Float32, u_complaint: Float32, network: Float32, bill_shock:
         odds = complaint_log_odds + w_fault * fault + w_shock * bill_shock[j]
         odds = odds + w_dissatisfaction * dissatisfaction + w_sensitivity * sensitivity[j]
         complaint = there if u_complaint[j] * (one + exp_scalar(-odds)) < one else zero
+        faults[j] = fault > zero
+        complaints[j] = complaint > zero
         fault_stock[j] = keep * fault_stock[j] + fault
         complaint_stock[j] = keep * complaint_stock[j] + complaint
         pull = recover * (usual[j] - satisfaction[j])
@@ -56,4 +59,4 @@ def driver(settings: LifecycleSettings) -> Driver:
     return Driver("service", partial(step, settings),
                   reads=("network", "bill_shock", "satisfaction", "usual_satisfaction", "service_sensitivity",
                          "fault_stock", "complaint_stock", "join_month"),
-                  writes=("fault_stock", "complaint_stock", "satisfaction"), streams=(EVENTS,))
+                  writes=("fault", "complaint", "fault_stock", "complaint_stock", "satisfaction"), streams=(EVENTS,))

@@ -1,0 +1,107 @@
+"""What a simulation found, and the folder it is written to."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from churnsim.experiment.run import provenance, write_config
+from churnsim.experiment.settings import Experiment
+from churnsim.experiment.store import writing
+
+PARTED = ("end_state", "events", "panel", "snapshot")
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a simulation found.
+
+    Attributes
+    ----------
+    summaries
+        One row a world, month and group; see docs/simulation.md.
+    parts
+        Folders of the partitions' cells, in order, which hold their tables.
+    tables
+        Of the campaign: "ledger", "contacts", "lists" and "treated", the state at the end of those with an order
+        in the world with the campaign. Empty without one.
+    metrics
+        Of the campaign, as in a run's summary. Empty without one.
+    note
+        What a reader should know about the list.
+    subscribers
+        Everybody who was ever there.
+    ran, reused
+        Cells computed, and found finished.
+    """
+
+    experiment: Experiment
+    replicate: int
+    summaries: pa.Table
+    parts: tuple[Path, ...]
+    tables: dict[str, pa.Table]
+    metrics: dict[str, float]
+    note: str
+    subscribers: int
+    ran: int
+    reused: int
+
+    def facts(self) -> dict[str, Any]:
+        """Return what summary.json says: no time, machine or version."""
+        e = self.experiment
+        return {"schema": e.schema_version, "experiment": e.name, "seed": e.seed, "replicate": self.replicate,
+                "currency": e.currency, "months": e.simulation.months, "subscribers": self.subscribers,
+                "policy": e.simulation.policy, "campaign": self.metrics, "note": self.note}
+
+    def save(self, folder: Path, *, command: Sequence[str] = ()) -> Path:
+        """Write the folder; files appear whole, summary.json last. Returns the folder.
+
+        Raises
+        ------
+        ResultsError
+            The folder cannot be written.
+        """
+        aside = folder / f".writing.{os.getpid()}"
+        with writing(aside):
+            aside.mkdir(parents=True, exist_ok=True)
+            self._write(aside, command)
+            for path in sorted(aside.iterdir(), key=lambda p: p.name == "summary.json"):
+                if path.is_dir():
+                    shutil.rmtree(folder / path.name, ignore_errors=True)
+                os.replace(path, folder / path.name)
+            aside.rmdir()
+            for name in PARTED:
+                if not any((part / f"{name}.parquet").exists() for part in self.parts):
+                    shutil.rmtree(folder / name, ignore_errors=True)
+        return folder
+
+    def _write(self, folder: Path, command: Sequence[str]) -> None:
+        write_config(folder, self.experiment.plain())
+        pq.write_table(self.summaries, folder / "summaries.parquet")
+        for name, table in self.tables.items():
+            pq.write_table(table, folder / f"{name}.parquet")
+        for name in PARTED:
+            for number, part in enumerate(self.parts):
+                _share(part / f"{name}.parquet", folder / name / f"part-{number:05d}.parquet")
+        about = {**provenance(self.experiment.seed, command), "cells_run": self.ran, "cells_reused": self.reused}
+        (folder / "provenance.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        (folder / "summary.json").write_text(json.dumps(self.facts(), indent=1) + "\n", encoding="utf-8")
+
+
+def _share(source: Path, target: Path) -> None:
+    """Give a finished file a second name, or copy it where the file system has no such thing."""
+    if not source.exists():
+        return
+    target.parent.mkdir(exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,364 @@
+"""A long simulation in partitions: months pass, one campaign may fall into them, and files tell what happened.
+
+Partitions know nothing of each other. A campaign couples subscribers by budget and staff alone: each partition
+sends the shortlist that could be on the campaign's list, the list is made and worked in one place, and those with
+an order are stepped again from the campaign month, with and without it.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from churnsim.config.digest import digest
+from churnsim.core.columns import Subscribers
+from churnsim.core.executor import Engine, open_pool, run_jobs
+from churnsim.errors import ConfigError
+from churnsim.evaluation.ledger import Bookkeeper, ledger_frame
+from churnsim.experiment.load import Loaded
+from churnsim.experiment.settings import Experiment
+from churnsim.experiment.simulated import Simulated
+from churnsim.experiment.stages import campaign_metrics, fit_models, make_plan, resolve, work_list
+from churnsim.experiment.store import Cell, Store, writing
+from churnsim.experiment.tasks import PLAN_SECTIONS, WORLD_SECTIONS, _input_digests, _surroundings
+from churnsim.experiment.world import World, make_world
+from churnsim.lifecycle.block import Block
+from churnsim.lifecycle.engine import Observer
+from churnsim.lifecycle.record import Events, Labels, Panel, Summary, group_sizes, state_table
+from churnsim.policy.plan import ROWS, Plan
+from churnsim.policy.policies import choose, shortlist
+from churnsim.population.columns import SCHEMA
+from churnsim.signals.observe import active_rows, features, observe
+
+Arrays = dict[str, npt.NDArray[Any]]
+WORLDS = ("reference", "policy")
+MODELS = "models"
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What is simulated; travels to workers.
+
+    Attributes
+    ----------
+    folder
+        Folder that paths in the experiment are relative to.
+    """
+
+    experiment: Experiment
+    replicate: int
+    folder: Path
+    store: Store
+
+    @property
+    def months(self) -> int:
+        """Months that pass."""
+        return self.experiment.simulation.months
+
+    @property
+    def has_campaign(self) -> bool:
+        """Whether a list is worked in the campaign month."""
+        return self.experiment.simulation.policy is not None
+
+    @property
+    def labels(self) -> Labels:
+        """Names of offers and causes."""
+        return Labels(tuple(self.experiment.offers), tuple(self.experiment.lifecycle.causes))
+
+    def world(self) -> World:
+        """Return the world, whose market lasts as long as the simulation."""
+        return make_world(self.experiment, replicate=self.replicate, folder=self.folder, months=self.months)
+
+    def summary(self, *, start: int = 0) -> Summary:
+        """Return an empty summary of the months from `start` on."""
+        e = self.experiment
+        regions = e.population.traits.regions
+        return Summary(e.record.by, group_sizes(e.record.by, regions=regions), causes=len(e.lifecycle.causes),
+                       start=start, months=self.months - start)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell of a simulation: the models of its campaign, or a partition.
+
+    Attributes
+    ----------
+    part
+        Rows [low, high) of the start's subscribers; None: the models.
+    """
+
+    key: str
+    number: int
+    part: tuple[int, int] | None
+
+    policy = None
+
+    @property
+    def stage(self) -> str:
+        """What the job is one of, for progress."""
+        return MODELS if self.part is None else "partition"
+
+    @property
+    def label(self) -> str:
+        """What the job is, for progress and messages."""
+        return "models of the campaign" if self.part is None else f"partition {self.number}"
+
+
+def make_jobs(simulation: Simulation) -> list[Job]:
+    """Return the jobs of a simulation, the models first; a job's key tells all it depends on."""
+    e = simulation.experiment
+    plain = e.plain()
+    reads: dict[str, Any] = {name: plain[name] for name in WORLD_SECTIONS}
+    reads |= {"inputs": _input_digests(e, simulation.folder), "replicate": simulation.replicate, "code": _surroundings()}
+    jobs = []
+    learns: dict[str, Any] = {}
+    if simulation.has_campaign:
+        learns = {name: plain[name] for name in (*PLAN_SECTIONS, "evaluation", "campaign")}
+        learns["policy"] = plain["policies"][e.simulation.policy]
+        jobs.append(Job(digest({"stage": MODELS, "reads": reads, "learns": learns}), 0, None))
+    reads |= {"record": plain["record"], "signals": plain["signals"], "months": e.simulation.months}
+    n = _subscribers(simulation)
+    size = e.simulation.partition_size
+    for number, low in enumerate(range(0, max(n, 1), size)):
+        part = (low, min(low + size, n))
+        jobs.append(Job(digest({"stage": "partition", "reads": reads, "learns": learns, "part": part, "of": n}),
+                        number, part))
+    return jobs
+
+
+def _subscribers(simulation: Simulation) -> int:
+    size = simulation.experiment.population.size
+    if simulation.experiment.population.table is None:
+        assert size is not None
+        return size
+    table = simulation.world().table()
+    assert table is not None
+    return len(table.ids)
+
+
+def run_job(simulation: Simulation, job: Job, models: str | None) -> float:
+    """Compute and store one cell; return the seconds it took. Runs in a worker or in this process."""
+    began = time.monotonic()
+    if job.part is None:
+        fitted = fit_models(simulation.world())
+        packed = np.frombuffer(pickle.dumps(fitted), np.uint8)
+        simulation.store.write(job.key, Cell(arrays={MODELS: packed}, frames={"pilot": fitted.report}))
+    else:
+        simulation.store.write(job.key, _partition(simulation, job.part, models))
+    return time.monotonic() - began
+
+
+def _partition(simulation: Simulation, part: tuple[int, int], models: str | None) -> Cell:
+    """Let the months of a partition pass and keep its totals, its tables and its shortlist."""
+    e, world, labels = simulation.experiment, simulation.world(), simulation.labels
+    record, months = e.record, simulation.months
+    base = world.population(until=months, part=part)
+    summary, events = simulation.summary(), Events()
+    panel = Panel(record.panel_share, key=world.key, labels=labels, latent=record.latent)
+    before_campaign = _At(e.campaign_month) if simulation.has_campaign else None
+    before_snapshot = _At(record.snapshot.month) if record.snapshot else None
+    observers: list[Observer] = [summary.observe]
+    observers += [events.observe] if record.events else []
+    observers += [panel.observe] if record.panel_share > 0.0 else []
+    observers += [at.observe for at in (before_campaign, before_snapshot) if at is not None]
+    world.engine.run([(base, None)], start=0, months=months, observe=_all(observers))
+    frames: dict[str, pa.Table | None] = {
+        "end_state": state_table(base, month=months, labels=labels, latent=record.latent) if record.end_state else None,
+        "events": events.table(labels) if record.events else None,
+        "panel": panel.table(),
+        "snapshot": _snapshot(world, before_snapshot.base(), base) if before_snapshot else None}
+    arrays: Arrays = {"totals": summary.totals}
+    if before_campaign is not None and models is not None:
+        arrays |= _shortlisted(simulation, world, before_campaign.base(), models)
+    return Cell({"subscribers": len(base)}, arrays,
+                {name: table for name, table in frames.items() if table is not None})
+
+
+def _all(observers: Sequence[Observer]) -> Observer:
+    def observe_all(block: Block) -> None:
+        for one in observers:
+            one(block)
+
+    return observe_all
+
+
+class _At:
+    """Copies the stored columns of those on the network when a month starts, as an observer of the month before."""
+
+    def __init__(self, month: int) -> None:
+        self.month = month
+        self._parts: list[tuple[int, Subscribers]] = []
+
+    def observe(self, block: Block) -> None:
+        if block.month.number == self.month - 1:
+            some = block.some(active_rows(block, month=self.month), tuple(SCHEMA))
+            self._parts.append((block.low, Subscribers(SCHEMA, some.ids, some.columns)))
+
+    def base(self) -> Subscribers:
+        return Subscribers.concat([part for _, part in sorted(self._parts, key=lambda item: item[0])])
+
+
+def _snapshot(world: World, then: Subscribers, now: Subscribers) -> pa.Table:
+    """Return features when a month starts and what came of the subscribers: `left`, and the months active.
+
+    `left` is 1 for service that ended within the outcome months, `active_months` the bills of these months.
+    """
+    wanted = world.experiment.record.snapshot
+    assert wanted is not None
+    month, window = wanted.month, wanted.outcome_months
+    seen = features(observe(then, month=month, settings=world.experiment.signals, key=world.key))
+    rows = np.searchsorted(now.ids, then.ids)
+    departure = now["departure_time"][rows]
+    columns: dict[str, Any] = {"subscriber": then.ids, "month": np.full(len(then), month, np.int16)}
+    columns |= {name: seen[name].to_numpy(np.float32) for name in seen.columns}
+    columns["left"] = (departure <= month + window).astype(np.int8)
+    columns["active_months"] = np.clip(np.ceil(departure - month), 0, window).astype(np.int16)
+    return pa.table(columns)
+
+
+def _shortlisted(simulation: Simulation, world: World, base: Subscribers, models: str) -> Arrays:
+    """Return the partition's shortlist: its part of the plan, and the subscribers as the campaign month starts."""
+    e = simulation.experiment
+    assert e.simulation.policy is not None
+    fitted = pickle.loads(simulation.store.arrays(models)[MODELS].tobytes())
+    plan = make_plan(world, fitted, base)
+    rows = shortlist(e.policies[e.simulation.policy], plan, budget=e.campaign.budget_amount, key=world.key)
+    short, some = plan.take(rows), base.take(rows)
+    assert short.listable is not None
+    arrays: Arrays = {"listable": np.array(short.listable)}
+    arrays |= {f"plan.{name}": getattr(short, name) for name in ROWS}
+    arrays |= {f"months.{name}": values for name, values in short.months.items()}
+    arrays |= {f"base.{name}": some[name] for name in SCHEMA}
+    return arrays
+
+
+Report = Callable[[Job, float, int, int], None]
+
+
+def simulate(loaded: Loaded, out: Path, *, replicate: int = 0, engine: Engine = "threads", workers: int | None = None,
+             scheduler: str | None = None, report: Report | None = None) -> Simulated:
+    """Let the months of `simulation` pass, partition by partition.
+
+    Parameters
+    ----------
+    out
+        Folder whose finished cells are used and in which new ones are kept.
+    engine, workers, scheduler
+        See :func:`churnsim.core.executor.open_pool`; results do not depend on them.
+    report
+        Called after each cell with the job, its seconds, cells done and cells to do.
+
+    Raises
+    ------
+    ConfigError, DataError, ResultsError
+        The engine cannot be had; the operator's table cannot be used; results cannot be written.
+    """
+    if replicate < 0:
+        raise ConfigError(f"replicate: must be at least 0 (got {replicate})")
+    store = Store(out.absolute())
+    simulation = Simulation(loaded.experiment, replicate, loaded.folder.absolute(), store)
+    jobs = make_jobs(simulation)
+    with writing(store.folder / ".new"):
+        store.folder.mkdir(parents=True, exist_ok=True)
+    store.sweep()
+    todo = {job.key: job for job in jobs if not store.has(job.key)}
+    models = jobs[0].key if jobs[0].part is None else None
+    needs = {key: [models] for key in todo if models is not None and key != models}
+    with open_pool(engine, workers=workers, scheduler=scheduler) as pool:
+        done = run_jobs(pool, {key: partial(run_job, simulation, job, models) for key, job in todo.items()},
+                        needs=needs, label=lambda key: todo[key].label)
+        for count, (key, seconds) in enumerate(done, start=1):
+            if report is not None:
+                report(todo[key], seconds, count, len(todo))
+    parts = [job for job in jobs if job.part is not None]
+    return _collect(simulation, parts, ran=len(todo), reused=len(jobs) - len(todo))
+
+
+def _collect(simulation: Simulation, parts: list[Job], *, ran: int, reused: int) -> Simulated:
+    store = simulation.store
+    summary = simulation.summary()
+    for job in parts:
+        summary.totals += store.arrays(job.key)["totals"]
+    regions = simulation.experiment.population.traits.regions
+    totals = {WORLDS[0]: summary}
+    tables: dict[str, pa.Table] = {}
+    metrics: dict[str, float] = {}
+    note = ""
+    if simulation.has_campaign:
+        totals[WORLDS[1]], tables, metrics, note = _campaign(simulation, parts, summary)
+    worlds = [total.table(simulation.labels, regions=regions) for total in totals.values()]
+    named = [table.add_column(0, "world", pa.array([world] * len(table), pa.string()))
+             for world, table in zip(totals, worlds, strict=True)]
+    subscribers = sum(store.facts(job.key)["subscribers"] for job in parts)
+    e = simulation.experiment
+    return Simulated(e, simulation.replicate, pa.concat_tables(named),
+                     tuple(store.folder / job.key for job in parts), tables, metrics, note, subscribers, ran, reused)
+
+
+def _campaign(simulation: Simulation, parts: list[Job], reference: Summary
+              ) -> tuple[Summary, dict[str, pa.Table], dict[str, float], str]:
+    """Make and work the list, step those with an order again, and add up what that changed."""
+    e, world = simulation.experiment, simulation.world()
+    assert e.simulation.policy is not None
+    settings = e.policies[e.simulation.policy]
+    models = make_jobs(simulation)[0].key
+    fitted = pickle.loads(simulation.store.arrays(models)[MODELS].tobytes())
+    plan, base = _all_shortlists(simulation, parts, world, fitted)
+    choice = choose(settings, plan, budget=e.campaign.budget_amount, key=world.key)
+    wave = work_list(world, settings, plan, choice, base)
+    touched = base.take(wave.touched)
+    books, in_time = resolve(world, touched, wave)
+    metrics, _ = campaign_metrics(choice, books, wave, in_time)
+    start = e.campaign_month
+    without, treated = touched.copy(), touched.copy()
+    changed = [simulation.summary(start=start) for _ in WORLDS]
+    world.engine.run([(without, None), (treated, wave.treatment)], start=start, months=simulation.months - start,
+                     observe=lambda block: changed[block.arm].observe(block))
+    policy = simulation.summary()
+    policy.totals += reference.totals
+    policy.totals[start:] += changed[1].totals - changed[0].totals
+    tables = {"ledger": _ledger(touched, books), "contacts": pa.Table.from_pandas(wave.log.attempts.to_pandas()),
+              "lists": _lists(plan, choice.arm, choice.priority),
+              "treated": state_table(treated, month=simulation.months, labels=simulation.labels, latent=e.record.latent)}
+    return policy, tables, metrics, choice.note
+
+
+def _all_shortlists(simulation: Simulation, parts: list[Job], world: World, fitted: Any
+                    ) -> tuple[Plan, Subscribers]:
+    plans, bases = [], []
+    for arrays in _arrays(simulation.store, parts):
+        columns = {name: arrays[f"plan.{name}"] for name in ROWS}
+        months = {name.removeprefix("months."): values for name, values in arrays.items()
+                  if name.startswith("months.")}
+        plans.append(Plan(arms=world.arms(), **columns, months=months, best=fitted.best,
+                          pilot_channel=simulation.experiment.pilot.channel,
+                          listable=tuple(arrays["listable"].tolist())))
+        bases.append(Subscribers(SCHEMA, columns["ids"], {name: arrays[f"base.{name}"] for name in SCHEMA}))
+    return Plan.concat(plans), Subscribers.concat(bases)
+
+
+def _arrays(store: Store, parts: list[Job]) -> Iterator[Arrays]:
+    for job in parts:
+        yield store.arrays(job.key)
+
+
+def _ledger(touched: Subscribers, books: Bookkeeper) -> pa.Table:
+    return pa.Table.from_pandas(ledger_frame(touched.ids, *books.worlds), preserve_index=False)
+
+
+def _lists(plan: Plan, arm: npt.NDArray[np.int64], priority: npt.NDArray[np.float64]) -> pa.Table:
+    """Return the list: who was to be given what."""
+    rows = np.flatnonzero(arm >= 0)
+    names = [known.name for known in plan.arms]
+    chosen = pa.DictionaryArray.from_arrays(pa.array(arm[rows].astype(np.int8)), pa.array(names))
+    return pa.table({"subscriber": plan.ids[rows], "arm": chosen, "risk": plan.risk[rows],
+                     "priority": priority[rows], "planned_cost_amount": plan.planned_cost[rows, arm[rows]]})
