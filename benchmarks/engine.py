@@ -1,0 +1,78 @@
+"""Measure how fast engines simulate: ``python benchmarks/engine.py --help``; README.md says what and how."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import page
+from harness import Outcome, Row, Section, measure
+from workload import MONTHS
+
+RESULTS = Path(__file__).parent / "results/engine.md"
+
+WORKLOAD = Section(
+    name="workload",
+    title="Micro-workload",
+    rows=(
+        Row("numpy", "numpy_run", "plain"),
+        Row("numpy, tuned", "numpy_run", "tuned"),
+        Row("starsim", "peers.starsim_run", "crn", environment="starsim"),
+        Row("vivarium", "peers.vivarium_run", "crn", environment="vivarium", rounds=3),
+        Row("mesa", "peers.mesa_run", "agents", environment="mesa", at_most=100_000),
+        Row("draws alone", "bounds", "draws", checked=False),
+        Row("copy alone", "bounds", "copy", checked=False),
+    ),
+    against=("numpy", "numpy, tuned", "starsim", "vivarium", "mesa", "draws alone"),
+    sizes=(1_000_000,),
+    months=MONTHS,
+)
+SECTIONS = (WORKLOAD,)
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    names = [name for section in SECTIONS for name in (section.name, *(row.name for row in section.rows))]
+    parser = argparse.ArgumentParser(description="Measure engines on the same workload, in turn.")
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"rows or sections: {names}")
+    parser.add_argument("--sizes", nargs="+", type=int, metavar="N", help="subscribers, for every section")
+    parser.add_argument("--rounds", type=int, default=5, help="runs a row (default 5); some rows have fewer")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the table; runs go to .jsonl beside it")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the chosen rows; the status is 1 if one of them failed."""
+    chosen = arguments()
+    host = page.machine()
+    measured: list[tuple[Section, list[Outcome]]] = []
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    with chosen.out.with_suffix(".jsonl").open("w") as runs:
+        print(json.dumps({"machine": host}), file=runs, flush=True)
+
+        def record(section: Section, outcome: Outcome, run: dict[str, Any]) -> None:
+            """Write a run down before the next one starts."""
+            key = {"section": section.name, "row": outcome.row.name}
+            size = {"subscribers": outcome.subscribers, "months": outcome.months}
+            print(json.dumps(key | size | run | {"failure": outcome.failure}), file=runs, flush=True)
+            took = outcome.failure or f"{run['cpu_s']:.3f} CPU s"
+            print(f"{section.name}, {outcome.subscribers:,}: {outcome.row.name}: {took}", file=sys.stderr)
+
+        for section in SECTIONS:
+            named = not chosen.only or section.name in chosen.only
+            rows = [row for row in section.rows if named or row.name in chosen.only]
+            for subscribers in (chosen.sizes or section.sizes) if rows else ():
+                outcomes = measure(
+                    section, rows, subscribers=subscribers, rounds=chosen.rounds, record=record
+                )
+                measured.append((section, outcomes))
+                chosen.out.write_text(page.document(host, measured))
+    print(chosen.out.read_text())
+    return int(any(outcome.failure is not None for _, outcomes in measured for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
