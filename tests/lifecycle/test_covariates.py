@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churnsim.lifecycle.covariates import COVARIATES, covariate_matrix
+from churnsim.lifecycle.covariates import COVARIATES, columns_read, covariate_matrix, weighted_sum
 from churnsim.population.columns import CUSTOMER_TYPES, STATES
 
-from .examples import around, subscribers
+from .examples import block_of, subscribers, varied
 
 SUSPENDED = STATES.index("suspended")
 # Covariate -> what is set, what three subscribers must have. Month 7 stands in row 1 of a history.
@@ -27,7 +27,7 @@ CASES = {
     "out_of_contract": ({"contract_left_months": [0, 0, 1], "payment": [0, 1, 0]}, [1, 0, 0]),
     "contract_ending": ({"contract_left_months": [0, 2, 3]}, [0, 1, 0]),
     "bound": ({"contract_left_months": [0, 2, 3]}, [0, 0, 1]),
-    "newness": ({"tenure_months": [0, 3, 600]}, [1, np.exp(-1.0), np.exp(-59 / 3)]),
+    "newness": ({"tenure_months": [0, 3, 600]}, [1, np.exp(-1.0), 0]),
     "wake": ({"wake": [0, 0.5, 1]}, [0, 0.5, 1]),
     "migrant": ({"locality": [0, 1, 0]}, [0, 1, 0]),
     "prepaid": ({"payment": [0, 1, 0]}, [0, 1, 0]),
@@ -40,7 +40,7 @@ CASES = {
     "suspended": ({"state": [SUSPENDED, 0, SUSPENDED - 1]}, [1, 0, 0]),
     "season": ({}, [0.25, 0.25, 0.25]),
 }
-AROUND = around(promotion=[0, 1.5, 0], network=[0, 0, 0], season=0.25)
+MARKET = {"promotion": [0, 1.5, 0], "season": 0.25}
 
 
 def test_every_covariate_has_a_case():
@@ -50,17 +50,39 @@ def test_every_covariate_has_a_case():
 @pytest.mark.parametrize("name", CASES)
 def test_by_hand(name):
     columns, expected = CASES[name]
-    values = COVARIATES[name].compute(subscribers(**columns), AROUND)
+    values = COVARIATES[name].compute(block_of(subscribers(**columns), **MARKET))
     assert values.shape == (3,)
-    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    np.testing.assert_allclose(values, expected, rtol=1e-6, atol=1e-30)
 
 
 def test_the_matrix_has_a_contiguous_row_a_name_in_the_order_asked_for():
-    base = subscribers(attention=[0, 0.5, 1], locality=[0, 1, 0])
-    made = covariate_matrix(("migrant", "season", "attention"), base, AROUND)
+    block = block_of(subscribers(attention=[0, 0.5, 1], locality=[0, 1, 0]), season=0.25)
+    made = covariate_matrix(("migrant", "season", "attention"), block)
     assert made.dtype == np.float32
     assert made.flags.c_contiguous
     assert made.tolist() == [[0, 1, 0], [0.25, 0.25, 0.25], [0, 0.5, 1]]
+
+
+def test_a_weighted_sum_by_hand():
+    block = block_of(subscribers(attention=[0.0, 0.5, 1.0], locality=[0, 1, 0]))
+    total = weighted_sum({"attention": 2.0, "migrant": -1.0}, block, intercept=0.25)
+    assert total.dtype == np.float32
+    assert total.tolist() == [0.25, 0.25, 2.25]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_columns_it_reads_are_all_that_a_covariate_needs(name):
+    """Hazards are weighed again on copies of these columns alone when something changes within a month."""
+    block = block_of(varied(np.arange(200)), promotion=1.5, season=0.25)
+    rows = np.arange(20, 120)
+    alone = block.some(rows, COVARIATES[name].reads)
+    np.testing.assert_array_equal(COVARIATES[name].compute(alone), COVARIATES[name].compute(block)[rows])
+
+
+def test_columns_read_are_named_once_in_order():
+    assert columns_read({"out_of_contract": 1.0, "prepaid": -2.0, "bound": 0.5, "wake": 1.0}) == (
+        "contract_left_months", "payment", "wake")
+    assert columns_read({}) == ()
 
 
 def test_every_covariate_says_what_it_means():

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from churnsim.core.draws import uniform
-from churnsim.lifecycle.hazards import HazardTable, decide, fire, survive
+from churnsim.core.draws import counter, stream, uniform
+from churnsim.lifecycle.hazards import HazardTable, fire, fire_in_pieces, survive, survive_in_pieces
 from churnsim.lifecycle.settings import Cause
 
-from .examples import KEY
+from .examples import KEY, block_of, subscribers
 
 N = 1_000_000
 IDS = np.arange(N)
@@ -21,19 +21,27 @@ IDS = np.arange(N)
 Z = norm.isf(5e-5)
 
 
-def table(*names):
-    return HazardTable({name: Cause(intercept=0.0) for name in names})
+def clock(name, ids=IDS, month=0):
+    return -np.log(uniform(KEY, stream(f"lifecycle.clock.{name}"), ids, month=month))
 
 
 def rows(*hazards, n=N):
-    return np.repeat(np.array(hazards, np.float32)[:, None], n, axis=1)
+    """Return (causes, n) hazards, each a number or an array of its own."""
+    return np.array([np.broadcast_to(hazard, n) for hazard in hazards], np.float32)
 
 
-def decided(names, before, after=None, *, change=0.0, month=0):
-    before = rows(*before)
-    after = before if after is None else rows(*after)
-    return decide(table(*names), before, after, np.full(N, change), ids=IDS, month=month, key=KEY,
-                  clocks={})
+def decided(names, hazards, *changes, month=0, ids=IDS):
+    """Return when and why; each change is (time, hazards from then on), numbers or arrays."""
+    n = len(ids)
+    time, winner = np.full(n, np.nan), np.full(n, -1, np.int8)
+    streams = np.array([stream(f"lifecycle.clock.{name}").number for name in names])
+    pieces = np.array([rows(*hazards, n=n), *(rows(*then, n=n) for _, then in changes)])
+    if changes:
+        times = np.array([np.broadcast_to(moment, n) for moment, _ in changes], np.float64)
+        fire_in_pieces(ids, counter(month), streams, *KEY, times, pieces, time, winner)
+    else:
+        fire(ids, counter(month), streams, *KEY, pieces[0], np.empty(n, np.uint32), time, winner)
+    return time, winner
 
 
 def assert_share(hits, prob):
@@ -43,19 +51,20 @@ def assert_share(hits, prob):
 def test_hazards_by_hand():
     """exp(intercept + coefficients x covariates), times multiplier ** responsiveness while the effect lasts."""
     made = HazardTable({"a": Cause(intercept=-2.0, coefficients={"shopping": 1.0, "wake": -0.5}),
-                        "b": Cause(intercept=-3.0, coefficients={"attention": 2.0, "shopping": 0.5})})
+                        "b": Cause(intercept=-3.0, coefficients={"attention": 2.0, "shopping": 0.5})},
+                       np.log(np.array([[1, 1], [0.5, 0.8]], np.float32)))
     assert made.covariates == ("shopping", "wake", "attention")
-    x = np.array([[0, 1, 1, 1], [0, 2, 0, 0], [0, 1, 0, 0]], np.float32)
-    log_multipliers = np.log(np.array([[1, 1], [0.5, 0.8]], np.float32))
-    found = made.hazards(x, offer_code=np.array([0, 0, 1, 1], np.int8),
-                         offer_left=np.array([0, 0, 3, 0], np.int8), responsiveness=np.array([1, 1, 2, 2], np.float32),
-                         log_multipliers=log_multipliers)
+    block = block_of(subscribers(4, shopping=[0, 1, 1, 1], wake=[0, 2, 0, 0], attention=[0, 1, 0, 0],
+                                 offer_code=[0, 0, 1, 1], offer_left_months=[0, 0, 3, 0], responsiveness=[1, 1, 2, 2]))
+    found = made.hazards(block)
     expected = [[np.exp(-2.0), np.exp(-2.0), np.exp(-1.0) * 0.25, np.exp(-1.0)],
                 [np.exp(-3.0), np.exp(-0.5), np.exp(-2.5) * 0.64, np.exp(-2.5)]]
+    assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_array_equal(made.hazards(block.some(np.array([1, 2]), made.reads)), found[:, 1:3])
 
 
-@pytest.mark.parametrize(("before", "after", "change", "clock", "time"), [
+@pytest.mark.parametrize(("before", "after", "change", "due", "time"), [
     (1.0, 3.0, 0.5, 0.4, 0.4),     # before the change
     (1.0, 3.0, 0.5, 0.5, 0.5),     # at it
     (1.0, 3.0, 0.5, 1.4, 0.8),     # 0.5 + (1.4 - 0.5) / 3
@@ -67,28 +76,65 @@ def test_hazards_by_hand():
     (2.0, 2.0, 0.0, 1.0, 0.5),     # no change
     (0.0, 0.0, 0.0, 0.001, np.inf),
 ])
-def test_a_clock_fires_when_its_accumulated_hazard_is_reached(before, after, change, clock, time):
-    fired, winner = np.full(1, np.inf), np.zeros(1, np.int8)
-    fire(np.exp([-clock]), np.float32([before]), np.float32([after]), np.array([change]), 3, fired, winner)
-    assert fired[0] == pytest.approx(time)
-    assert winner[0] == (3 if np.isfinite(time) else 0)
+def test_a_clock_fires_when_its_accumulated_hazard_is_reached(before, after, change, due, time):
+    """Hazards are scaled by each clock, as if it stood at `due`."""
+    ids = np.arange(200)
+    scale = clock("a", ids) / due
+    fired, winner = decided("a", (before * scale,), (change, (after * scale,)), ids=ids)
+    assert fired == pytest.approx(np.full(200, time), rel=1e-6)
+    assert (winner == (1 if np.isfinite(time) else 0)).all()
+    if before == after:
+        np.testing.assert_allclose(decided("a", (before * scale,), ids=ids)[0], fired, rtol=1e-12)
+
+
+def test_several_changes_by_hand():
+    """Hazard 1 until 0.2, 4 until 0.5, 0 until 0.9, then 10: 0.2, 1.4, 1.4 and 2.4 are accumulated by then."""
+    ids = np.arange(50)
+    for due, time in ((0.1, 0.1), (0.6, 0.3), (1.3, 0.475), (1.5, 0.91), (2.3, 0.99), (2.5, np.inf)):
+        scale = clock("a", ids) / due
+        changes = [(0.2, (4.0 * scale,)), (0.5, (0.0,)), (0.9, (10.0 * scale,))]
+        assert decided("a", (scale,), *changes, ids=ids)[0] == pytest.approx(np.full(50, time), rel=1e-6), due
 
 
 def test_the_earliest_cause_wins():
-    fired, winner = np.full(3, np.inf), np.zeros(3, np.int8)
-    one, never = np.ones(3, np.float32), np.zeros(3)
-    fire(np.exp([-0.5, -0.2, -9.0]), one, one, never, 1, fired, winner)
-    fire(np.exp([-0.3, -0.6, -9.0]), one, one, never, 2, fired, winner)
-    assert fired.tolist() == pytest.approx([0.3, 0.2, np.inf])
-    assert winner.tolist() == [2, 1, 0]
+    """The clocks of three subscribers as if they stood at 0.5, 0.2, 9 and at 0.3, 0.6, 9."""
+    ids = np.arange(3)
+    hazards = clock("a", ids) / [0.5, 0.2, 9.0], clock("b", ids) / [0.3, 0.6, 9.0]
+    for changes in ((), ((0.1, hazards),)):
+        fired, winner = decided("ab", hazards, *changes, ids=ids)
+        assert fired.tolist() == pytest.approx([0.3, 0.2, np.inf])
+        assert winner.tolist() == [2, 1, 0]
 
 
-@pytest.mark.parametrize("change", [0.0, 0.4, 1.0])
+def test_nobody_who_fires_is_passed_over():
+    """A hazard that just reaches the clock by the month's end fires, the next smaller one does not."""
+    due = clock("a")
+    nearest = due.astype(np.float32)
+    reaches = np.where(nearest < due, np.nextafter(nearest, np.float32(np.inf)), nearest)
+    fired, winner = decided("a", (reaches,))
+    np.testing.assert_allclose(fired, due / reaches, rtol=1e-12)
+    assert (winner == 1).all()
+    fired, winner = decided("a", (np.nextafter(reaches, np.float32(0)),))
+    assert np.isinf(fired).all() and not winner.any()
+
+
+def test_a_month_without_change_and_one_of_equal_pieces_agree():
+    """To the bit where the change is at the month's end: no twin may differ by the kernel it went through."""
+    hazards = (np.linspace(0.0, 0.6, N), 0.2)
+    plain = decided("ab", hazards)
+    for whole, piece in zip(plain, decided("ab", hazards, (1.0, hazards)), strict=True):
+        np.testing.assert_array_equal(whole, piece)
+    np.testing.assert_allclose(plain[0], decided("ab", hazards, (0.3, hazards), (0.8, hazards))[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("change", [None, 0.0, 0.4, 1.0])
 def test_the_chance_of_leaving_is_exact(change):
     """P = 1 - exp(-sum of hazard x duration), and by any day of the month."""
-    time, _ = decided("ab", (0.3, 0.1), (0.05, 0.6), change=change)
+    changes = () if change is None else ((change, (0.05, 0.6)),)
+    time, _ = decided("ab", (0.3, 0.1), *changes)
+    until = 1.0 if change is None else change
     for day in (0.1, 0.4, 0.7, 1.0):
-        accumulated = 0.4 * min(day, change) + 0.65 * max(0.0, day - change)
+        accumulated = 0.4 * min(day, until) + 0.65 * max(0.0, day - until)
         assert_share(time <= day, 1.0 - np.exp(-accumulated))
 
 
@@ -131,39 +177,62 @@ def test_lowering_one_cause_lowers_it_alone_and_raises_the_others():
     assert (lower_cause == 2).sum() > (usual_cause == 2).sum()
 
 
-def test_kept_clocks_are_those_of_the_streams():
-    kept = {}
-    made = table("a", "b")
-    ids = np.array([4, 9])
-    hazard = rows(0.5, 0.5, n=2)
-    decide(made, hazard, hazard, np.zeros(2), ids=ids, month=3, key=KEY, clocks=kept)
-    for k, source in enumerate(made.clocks):
-        assert source.name == f"lifecycle.clock.{'ab'[k]}"
-        np.testing.assert_array_equal(kept[k], uniform(KEY, source, ids, month=3))
+def test_clocks_are_those_of_the_streams():
+    ids = np.array([4, 9, 2**40])
+    time, winner = decided("ab", (50.0, 1e-9), ids=ids, month=3)
+    assert (winner == 1).all()
+    np.testing.assert_allclose(time * 50.0, clock("a", ids, month=3), rtol=1e-12)
 
 
 PORTION = st.floats(0.0, 1.0)
 HAZARD = st.floats(0.0, 2.0, width=32)
+PIECES = st.integers(1, 3).flatmap(lambda causes: st.lists(
+    st.tuples(PORTION, st.lists(HAZARD, min_size=causes, max_size=causes)), min_size=1, max_size=4))
 
 
-@given(st.lists(st.tuples(HAZARD, HAZARD), min_size=1, max_size=3), PORTION, PORTION, st.floats(0.0, 3.0))
-def test_survival_against_numerical_integration(causes, change, notice, past):
-    before, after = (rows(*hazards, n=1) for hazards in zip(*causes, strict=True))
-    hazard, at_change, active_next = np.array([past]), np.empty(1), np.empty(1)
-    survive(before, after, np.array([change]), notice, hazard, at_change, active_next)
+@given(PIECES, PORTION, PORTION, st.floats(0.0, 3.0))
+def test_survival_against_numerical_integration(pieces, moment, notice, past):
+    """The first piece starts with the month, each other one when it says."""
+    times = sorted(time for time, _ in pieces[1:])
+    hazards = [hazards for _, hazards in pieces]
+    cumulated, undecided, active_next = np.array([past]), np.empty(1), np.empty(1)
+    total = np.empty(1, np.float32)
+    survive_in_pieces(np.array(times).reshape(-1, 1), np.array([rows(*each, n=1) for each in hazards]), notice,
+                      np.array([moment]), cumulated, undecided, active_next, total)
 
     def rate(time):
-        return sum(first if time < change else then for first, then in causes)
+        return sum(hazards[np.searchsorted(times, time, side="right")])
 
     def integral(until):
-        return quad(rate, 0.0, until, points=[change])[0] if until > 0.0 else 0.0
+        inner = [time for time in times if 0.0 < time < until]
+        edges = [0.0, *inner, until]
+        return sum(quad(rate, low, high)[0] for low, high in zip(edges, edges[1:], strict=False))
 
-    assert at_change[0] == pytest.approx(np.exp(-past - integral(change)), rel=1e-6)
+    assert undecided[0] == pytest.approx(np.exp(-past - integral(moment)), rel=1e-6)
     assert active_next[0] == pytest.approx(np.exp(-past - integral(1.0 - notice)), rel=1e-6)
-    assert hazard[0] == pytest.approx(past + integral(1.0), rel=1e-6, abs=1e-9)
+    assert cumulated[0] == pytest.approx(past + integral(1.0), rel=1e-6, abs=1e-9)
+    assert total[0] == pytest.approx(sum(hazards[-1]), rel=1e-6)
+    if len(pieces) == 1:
+        assert_survival_of_constant_hazards(hazards[0], notice, past)
+
+
+def assert_survival_of_constant_hazards(hazards, notice, past):
+    cumulated, undecided, active_next = np.array([past]), np.empty(1), np.empty(1)
+    total = np.empty(1, np.float32)
+    survive(rows(*hazards, n=1), notice, cumulated, undecided, active_next, total)
+    together = sum(hazards)
+    assert undecided[0] == pytest.approx(np.exp(-past), rel=1e-12)
+    assert active_next[0] == pytest.approx(np.exp(-past - together * (1.0 - notice)), rel=1e-6)
+    assert cumulated[0] == pytest.approx(past + together, rel=1e-6, abs=1e-9)
+    assert total[0] == pytest.approx(together, rel=1e-6)
 
 
 def test_who_decided_before_never_survives():
-    hazard, at_change, active_next = np.array([np.inf]), np.empty(1), np.empty(1)
-    survive(rows(0.1, n=1), rows(0.1, n=1), np.zeros(1), 1.0, hazard, at_change, active_next)
-    assert (hazard[0], at_change[0], active_next[0]) == (np.inf, 0.0, 0.0)
+    for pieces in (False, True):
+        cumulated, undecided, active_next = np.array([np.inf]), np.empty(1), np.empty(1)
+        outcome = cumulated, undecided, active_next, np.empty(1, np.float32)
+        if pieces:
+            survive_in_pieces(np.zeros((1, 1)), np.array([rows(0.1, n=1)] * 2), 1.0, np.zeros(1), *outcome)
+        else:
+            survive(rows(0.1, n=1), 1.0, *outcome)
+        assert (cumulated[0], undecided[0], active_next[0]) == (np.inf, 0.0, 0.0)

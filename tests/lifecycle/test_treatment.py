@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churnsim.lifecycle.treatment import Treatment, apply, bill_discount, everybody, fade, nobody
+from churnsim.lifecycle.treatment import Treatment, apply, contacts, everybody, fade, nobody
 
 from .examples import lifecycle, offers, subscribers
 
@@ -14,8 +14,9 @@ CONTACT = lifecycle().contact
 NONE, DISCOUNT, CONTRACT, RECOVERY = 0, OFFERS.code("discount"), OFFERS.code("contract"), OFFERS.code("recovery")
 
 
-def treated(base, *codes, contact_time=0.5):
-    apply(base, Treatment(np.broadcast_to(contact_time, len(base)), np.array(codes, np.int8)), offers=OFFERS,
+def treated(base, *codes, rows=None):
+    """Contact everybody, or those at `rows`."""
+    apply(base, np.arange(len(base)) if rows is None else np.array(rows), np.array(codes, np.int8), offers=OFFERS,
           contact=CONTACT)
     return base
 
@@ -24,17 +25,68 @@ def approx(values):
     return pytest.approx(values, rel=1e-6)
 
 
+def listed(treatment):
+    return list(zip(treatment.row.tolist(), treatment.time.tolist(), treatment.accepted.tolist(), strict=True))
+
+
+# Two contacts of 1, three of 4, one of 7; 4 accepts in its second.
+SEVERAL = Treatment(np.array([1, 1, 4, 4, 4, 7]), np.array([0.1, 0.6, 0.2, 0.2, 0.9, 0.0]),
+                    np.array([NONE, NONE, NONE, DISCOUNT, NONE, RECOVERY], np.int8))
+
+
 def test_nobody_and_everybody():
-    assert np.isinf(nobody(3).contact_time).all()
-    assert nobody(3).accepted.tolist() == [0, 0, 0]
-    some = everybody(3, contact_time=0.25, accepted=2).view(1, 3)
-    assert some.contact_time.tolist() == [0.25, 0.25]
-    assert some.accepted.tolist() == [2, 2]
+    assert len(nobody()) == 0 and listed(nobody()) == [] and len(nobody().decisive()) == 0
+    some = everybody(3, contact_time=0.25, accepted=2)
+    assert listed(some) == [(0, 0.25, 2), (1, 0.25, 2), (2, 0.25, 2)]
+    assert listed(some.view(1, 3)) == [(0, 0.25, 2), (1, 0.25, 2)]
+
+
+def test_one_contact_each_from_dense_arrays():
+    made = contacts(np.array([np.inf, 0.5, 0.0, np.inf]), np.array([0, 3, 0, 2], np.int8))
+    assert listed(made) == [(1, 0.5, 3), (2, 0.0, 0)]
+    assert listed(contacts(np.full(3, np.inf), np.zeros(3, np.int8))) == []
+
+
+def test_a_view_counts_from_its_first_row():
+    assert listed(SEVERAL.view(0, 9)) == listed(SEVERAL)
+    assert listed(SEVERAL.view(1, 5)) == [(0, 0.1, 0), (0, 0.6, 0), (3, 0.2, 0), (3, 0.2, DISCOUNT), (3, 0.9, 0)]
+    assert listed(SEVERAL.view(5, 7)) == listed(SEVERAL.view(8, 20)) == []
+    assert listed(SEVERAL.view(7, 8)) == [(0, 0.0, RECOVERY)]
+
+
+def test_the_decisive_contact_is_the_accepted_one_else_the_first():
+    assert SEVERAL.decisive().tolist() == [0, 3, 5]
+    assert SEVERAL.view(0, 2).decisive().tolist() == [0]
+
+
+ORDER = "contacts must be ordered by row, then time; sort them"
+TIME = "the time of a contact must lie in [0, 1)"
+
+
+@pytest.mark.parametrize(("row", "time", "accepted", "message"), [
+    ([2, 1], [0.1, 0.2], [0, 0], ORDER),
+    ([1, 1], [0.2, 0.1], [0, 0], ORDER),
+    ([1, 2, 2], [0.9, 0.2, 0.1], [0, 0, 0], ORDER),
+    ([1], [1.0], [0], TIME),
+    ([1], [-0.001], [0], TIME),
+    ([1, 2], [0.5, np.inf], [0, 0], TIME),
+    ([1, 2], [0.5, np.nan], [0, 0], TIME),
+    ([1, 1], [0.1, 0.2], [1, 1], "a subscriber accepts two offers in one month; keep one"),
+    ([1, 1, 1, 2], [0.1, 0.2, 0.3, 0.0], [3, 0, 1, 0], "a subscriber accepts two offers in one month; keep one"),
+])
+def test_a_wrong_table_is_refused(row, time, accepted, message):
+    with pytest.raises(ValueError) as caught:
+        Treatment(np.array(row), np.array(time), np.array(accepted, np.int8))
+    assert str(caught.value) == message
+
+
+def test_contacts_of_one_subscriber_at_one_moment_are_in_order():
+    assert len(Treatment(np.array([1, 1, 2]), np.array([0.5, 0.5, 0.0]), np.array([1, 0, 1], np.int8))) == 3
 
 
 def test_only_those_contacted_change():
     base = subscribers(2, contract_left_months=5, complaint_stock=2.0)
-    treated(base, CONTRACT, RECOVERY, contact_time=[np.inf, 0.0])
+    treated(base, RECOVERY, rows=[1])
     assert base["contract_left_months"].tolist() == [5, 5]
     assert base["complaint_stock"].tolist() == approx([2.0, 0.4])
     assert base["offer_code"].tolist() == [NONE, RECOVERY]
@@ -71,26 +123,6 @@ def test_effect_lasts_the_rest_of_the_month_and_the_months_after():
         lasts.append(bool(base["offer_left_months"][0] > 0))
         fade(base, contact=CONTACT)
     assert lasts == [True, True, True, False]
-
-
-def test_the_next_three_bills_are_discounted_and_then_a_shock_fades():
-    base = treated(subscribers(1), DISCOUNT)
-    months = []
-    for _ in range(7):
-        fade(base, contact=CONTACT)
-        discount = bill_discount(base, np.full(1, 30.0, np.float32))[0]
-        months.append((discount, base["discount_share"][0], base["discount_shock"][0]))
-    step = -np.log(0.7)
-    expected = [(9.0, 0.3, 0.0)] * 3 + [(0.0, 0.0, step / 2**k) for k in range(4)]
-    np.testing.assert_allclose(months, expected, rtol=1e-5)
-
-
-def test_a_discount_never_exceeds_its_share_of_fee_or_bill():
-    """Overage is not discounted; a bill below the fee (service paused) is what the share is taken of."""
-    base = subscribers(2, discount_share=0.5, discount_left_months=1)
-    assert bill_discount(base, np.float32([45.0, 3.0])).tolist() == [15.0, 1.5]
-    assert base["discount_left_months"].tolist() == [0, 0]
-    assert bill_discount(base, np.float32([45.0, 3.0])).tolist() == [0.0, 0.0]
 
 
 def test_a_new_discount_replaces_the_old_one_and_its_shock():
