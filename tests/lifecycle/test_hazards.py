@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -206,7 +208,7 @@ def test_survival_against_numerical_integration(pieces, moment, notice, past):
     def integral(until):
         inner = [time for time in times if 0.0 < time < until]
         edges = [0.0, *inner, until]
-        return sum(quad(rate, low, high)[0] for low, high in zip(edges, edges[1:], strict=False))
+        return sum(quad(rate, low, high)[0] for low, high in pairwise(edges))
 
     assert undecided[0] == pytest.approx(np.exp(-past - integral(moment)), rel=1e-6)
     assert active_next[0] == pytest.approx(np.exp(-past - integral(1.0 - notice)), rel=1e-6)
