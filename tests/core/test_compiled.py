@@ -13,9 +13,8 @@ HAZARD = """
 import numpy as np
 from churnsim.lifecycle.hazards import _hazards
 out = np.empty((1, 1), np.float32)
-zero = np.zeros(1, np.int8)
-_hazards(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32), np.zeros(1, np.float32), zero, zero,
-         np.ones(1, np.float32), np.zeros((1, 1), np.float32), out)
+_hazards(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32), np.zeros(1, np.float32), np.zeros(0, np.int64),
+         np.zeros(1, np.int8), np.ones(1, np.float32), np.zeros((1, 1), np.float32), out)
 print(out[0, 0])
 """
 

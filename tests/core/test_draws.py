@@ -11,8 +11,11 @@ import churnsim.core.draws as draws
 from churnsim.core.draws import (
     Stream,
     choice,
+    counter,
     exponential,
+    fill_high_words,
     integer_seed,
+    is_registered,
     make_key,
     normal,
     philox,
@@ -20,6 +23,7 @@ from churnsim.core.draws import (
     uniform,
     uniform4,
     uniform_at,
+    uniform_scalar,
 )
 from churnsim.errors import ConfigError
 
@@ -61,6 +65,10 @@ def test_the_counter_is_id_month_index_and_stream(identity, month, index):
     expected52 = ((raw[0] >> 6 << 26 | raw[1] >> 6) + 0.5) / 2**52
     assert uniform(KEY, NOISE, ids, month=month, index=index)[0] == expected52
     assert uniform_at(KEY, NOISE, ids, np.array([index]), month=month)[0] == expected52
+    assert uniform_scalar(identity, counter(month, index), NOISE.number, *KEY) == expected52
+    high = np.empty(1, np.uint32)
+    fill_high_words(ids, counter(month, index), NOISE.number, *KEY, high)
+    assert high[0] == raw[0]
     lanes = uniform4(KEY, NOISE, ids, month=month, index=index)
     assert [lane[0] for lane in lanes] == [np.float32(((word >> 9) + 0.5) / 2**23) for word in raw]
 
@@ -75,6 +83,13 @@ def test_a_draw_depends_on_its_id_alone(ids, random):
         return np.array([uniform(KEY, NOISE, np.array(chosen)), *uniform4(KEY, NOISE, np.array(chosen))]).T
 
     np.testing.assert_array_equal(drawn(shuffled), np.concatenate([drawn([i]) for i in shuffled]))
+
+
+def test_lanes_fill_the_array_that_is_given():
+    kept = np.full((4, 5), np.float32(7))
+    made = uniform4(KEY, NOISE, np.arange(5), month=2, out=kept)
+    assert made is kept
+    np.testing.assert_array_equal(kept, uniform4(KEY, NOISE, np.arange(5), month=2))
 
 
 @pytest.mark.parametrize("word", [0, 2**32 - 1])
@@ -117,6 +132,12 @@ def test_streams_are_numbered_by_name_and_a_clash_is_refused(monkeypatch):
     with pytest.raises(ConfigError, match=r"^stream 'test.noise' has the same number as stream 'test.older'; "
                                           r"rename one of them$"):
         stream("test.noise")
+
+
+def test_a_stream_is_registered_by_its_name_and_number():
+    assert is_registered(NOISE)
+    assert not is_registered(Stream("test.noise", NOISE.number + 1))
+    assert not is_registered(Stream("test.unheard", NOISE.number))
 
 
 def test_keys_differ_by_seed_replicate_and_purpose():

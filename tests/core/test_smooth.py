@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnsim.core.smooth import exp32, logistic32, logit
+from churnsim.core.smooth import exp32, exp64_scalar, logistic32, logit
 
 INSIDE = np.linspace(-87.0, 87.0, 1_000_001).astype(np.float32)
 
@@ -49,3 +49,15 @@ def test_same_bits_at_any_position_and_length(x, before, after):
 def test_logit_by_hand():
     assert logit(0.5) == 0.0
     assert logit(0.8) == pytest.approx(np.log(4.0))
+
+
+def test_relative_error_of_exp_in_double_precision():
+    x = np.concatenate([np.linspace(-700.0, 700.0, 40_001), -np.logspace(-12, 2, 10_000)])
+    found = np.array([exp64_scalar(value) for value in x])
+    assert np.abs(found / np.exp(x) - 1.0).max() < 1e-13
+    assert exp64_scalar(0.0) == 1.0
+
+
+def test_exp_in_double_precision_is_nothing_far_below():
+    assert [exp64_scalar(x) for x in (-700.1, -1e30, -np.inf)] == [0.0] * 3
+    assert exp64_scalar(-700.0) > 0.0
