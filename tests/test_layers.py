@@ -37,6 +37,7 @@ def test_contracts_hold():
         ("report/planted.py", "import churnsim", "Nobody imports the root package"),
         ("uplift/planted.py", "import causalml.metrics", "Only churnsim.uplift.learners imports causalml"),
         ("capacity/planted.py", "import simpy", "Only churnsim.capacity.centre imports simpy"),
+        ("experiment/planted.py", "import distributed", "Only churnsim.core.executor imports Dask"),
         ("policy/settings.py", "import numpy", "Settings import no numpy"),
     ],
 )

@@ -43,7 +43,8 @@ def needed(requirement: str, found: set[str]) -> None:
 
 def test_constraints_pin_everything_that_is_installed():
     found: set[str] = set()
-    for requirement in project()["dependencies"] + project()["optional-dependencies"]["test"]:
+    extras = project()["optional-dependencies"]
+    for requirement in [*project()["dependencies"], *extras["test"], *extras["dask"]]:
         if not requirement.startswith("churnsim"):
             needed(requirement, found)
     names = {key.partition("[")[0] for key in found}
