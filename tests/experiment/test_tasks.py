@@ -15,7 +15,7 @@ from churnsim.errors import ConfigError, ResultsError
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.run import run
 from churnsim.experiment.store import Cell, Store
-from churnsim.experiment.tasks import Task, make_tasks, run_tasks, run_there, versions
+from churnsim.experiment.tasks import Task, compute_there, make_tasks, run_cells, run_tasks, versions
 from churnsim.policy.settings import BUDGETED
 
 KINDS = load_small().experiment.policies
@@ -180,67 +180,50 @@ HERE = {"churnsim": "1a2b", "numpy": "2.1.0"}
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Labels of the tasks that ran; a worker's sources and versions are `HERE`."""
-    labels: list[str] = []
-
-    def pretend(task: Task, store: Store) -> float:
-        labels.append(task.label)
-        return 1.5
-
-    monkeypatch.setattr("churnsim.experiment.tasks.run_task", pretend)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store without cells, on a file system that shows late what others wrote; workers have what `HERE` says."""
     monkeypatch.setattr("churnsim.experiment.tasks._surroundings", lambda: HERE)
     monkeypatch.setattr("churnsim.experiment.store.SHARED_SECONDS", 0.5)
-    return labels
+    found = Store(tmp_path)
+    found.folder.mkdir()
+    return found
 
 
-def test_a_worker_computes_a_cell_once(ran: list[str], tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    store.folder.mkdir()
-    first, knows, *_ = tasks_of(load_small())
-    assert run_there(first, store, HERE) == 1.5
-    # Another machine may see a cell later than it was written.
-    Timer(0.2, store.write, (first.key, Cell())).start()
-    assert run_there(knows, store, HERE) == 1.5
-    assert run_there(first, store, HERE) == 0.0
-    assert ran == ["history, replicate 0", "plan, replicate 0"]
+def never() -> float:
+    raise AssertionError("computed")
+
+
+def test_a_worker_computes_a_cell_once_it_sees_what_it_needs(store: Store) -> None:
+    Timer(0.2, store.write, ("first", Cell())).start()
+    assert compute_there(lambda: 1.5, "second", ["first"], store, HERE) == 1.5
+    assert compute_there(never, "first", [], store, HERE) == 0.0
 
 
 @pytest.mark.parametrize("seen", ["nothing", "the folder"])
-def test_a_worker_that_does_not_see_the_results(seen: str, ran: list[str], tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    if seen == "the folder":
-        store.folder.mkdir()
-    task = tasks_of(load_small())[seen == "the folder"]
+def test_a_worker_that_does_not_see_the_results(seen: str, store: Store) -> None:
+    if seen == "nothing":
+        store.folder.rmdir()
     with pytest.raises(ResultsError) as caught:
-        run_there(task, store, HERE)
+        compute_there(never, "second", ["first"], store, HERE)
     assert str(caught.value) == (
         f"{store.folder}: the worker on {socket.gethostname()} does not see what is in this folder; {SHARE}"
     )
-    assert ran == []
 
 
-def test_a_worker_with_other_sources_or_versions(ran: list[str], tmp_path: Path) -> None:
-    expected = {"churnsim": "1a2b", "numpy": "2.2.0", "scipy": "1.16.0"}
+def test_a_worker_with_other_sources_or_versions(store: Store) -> None:
     with pytest.raises(ConfigError) as caught:
-        run_there(tasks_of(load_small())[0], Store(tmp_path), expected)
+        compute_there(never, "first", [], store, {"churnsim": "1a2b", "numpy": "2.2.0", "scipy": "1.16.0"})
     assert str(caught.value) == (
         f"worker on {socket.gethostname()}: has numpy 2.1.0 (expected 2.2.0), scipy None (expected 1.16.0); install "
         "there what the main process has and start the workers again, or, if sources were edited during the run, run "
         "again"
     )
-    assert ran == []
 
 
-def test_a_cell_that_a_worker_wrote_elsewhere(ran: list[str], tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    store.folder.mkdir()
-    with pytest.raises(ResultsError) as caught:
-        run_tasks(tasks_of(load_small()), store, pool=open_pool("serial"), report=lambda *_: None)
-    assert str(caught.value) == (
-        f"{store.folder}: the cell of history, replicate 0 was computed and is not here; {SHARE}"
-    )
-    assert ran == ["history, replicate 0"]
+def test_a_cell_that_a_worker_wrote_elsewhere(store: Store) -> None:
+    with open_pool("serial") as pool, pytest.raises(ResultsError) as caught:
+        list(run_cells(pool, {"first": lambda: 1.5}, store=store, needs={}, label=lambda key: f"history {key}"))
+    assert str(caught.value) == f"{store.folder}: the cell of history first was computed and is not here; {SHARE}"
 
 
 def test_workers_get_paths_that_mean_the_same_in_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

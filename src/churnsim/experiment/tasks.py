@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -162,32 +162,55 @@ def run_tasks(tasks: list[Task], store: Store, *, pool: AbstractContextManager[P
 
 
 def _run_open(open_tasks: dict[str, Task], store: Store, pool: Pool, report: Report) -> None:
-    jobs = {key: partial(run_there, replace(task, folder=task.folder.absolute()), store, _surroundings())
+    jobs = {key: partial(run_task, replace(task, folder=task.folder.absolute()), store)
             for key, task in open_tasks.items()}
-    needs = {key: task.needs for key, task in open_tasks.items()}
-    finished = run_jobs(pool, jobs, needs=needs, label=lambda key: open_tasks[key].label)
+    finished = run_cells(pool, jobs, store=store, needs={key: task.needs for key, task in open_tasks.items()},
+                         label=lambda key: open_tasks[key].label)
     for done, (key, seconds) in enumerate(finished, start=1):
-        if not store.appears(key):
-            raise ResultsError(f"{store.folder}: the cell of {open_tasks[key].label} was computed and is not here; "
-                               f"{_SHARE}")
         report(open_tasks[key], seconds, done, len(open_tasks))
 
 
-def run_there(task: Task, store: Store, expected: dict[str, str]) -> float:
-    """Compute and store a cell wherever this is, if it will be the cell that the main process means.
+def run_cells(pool: Pool, jobs: Mapping[str, Callable[[], float]], *, store: Store,
+              needs: Mapping[str, Collection[str]], label: Callable[[str], str]) -> Iterator[tuple[str, float]]:
+    """Run jobs that write cells, wherever the workers are; yield key and seconds of each finished cell.
 
     Parameters
     ----------
-    expected
-        Sources and versions of the main process: the cell's key stands for them.
+    jobs
+        By the key of its cell, a function that computes the cell, writes it to `store` and returns the
+        seconds it took. Paths in it are absolute.
+    store
+        Where the cells are for this process and all workers.
+    needs
+        By key, the keys of the cells that a job reads.
+    label
+        Names a job in messages.
+
+    Raises
+    ------
+    ConfigError
+        A worker has other sources or versions than this process, for which the keys stand.
+    ResultsError
+        A worker does not share the store, or is lost again and again.
     """
+    there = {key: partial(compute_there, job, key, needs.get(key, ()), store, _surroundings())
+             for key, job in jobs.items()}
+    for key, seconds in run_jobs(pool, there, needs=needs, label=label):
+        if not store.appears(key):
+            raise ResultsError(f"{store.folder}: the cell of {label(key)} was computed and is not here; {_SHARE}")
+        yield key, seconds
+
+
+def compute_there(compute: Callable[[], float], key: str, needs: Collection[str], store: Store,
+                  expected: Mapping[str, str]) -> float:
+    """Compute a cell on a worker, unless it is there; refuse if it would not be the cell the key stands for."""
     here = _surroundings()
     if here != expected:
         other = ", ".join(f"{name} {here.get(name)} (expected {value})" for name, value in expected.items()
                           if here.get(name) != value)
         raise ConfigError(f"worker on {socket.gethostname()}: has {other}; install there what the main process has "
                           "and start the workers again, or, if sources were edited during the run, run again")
-    if not store.folder.is_dir() or not all(map(store.appears, task.needs)):
+    if not store.folder.is_dir() or not all(map(store.appears, needs)):
         raise ResultsError(f"{store.folder}: the worker on {socket.gethostname()} does not see what is in this "
                            f"folder; {_SHARE}")
-    return 0.0 if store.has(task.key) else run_task(task, store)
+    return 0.0 if store.has(key) else compute()
