@@ -103,17 +103,20 @@ def philox(c0: Word, c1: Word, c2: Word, c3: Word, k0: Word, k1: Word) -> tuple[
     mask = uint64(0xFFFFFFFF)
     shift = uint64(32)
     for _ in range(10):
-        p0 = uint64(0xD2511F53) * c0
-        p1 = uint64(0xCD9E8D57) * c2
-        c0, c1, c2, c3 = (p1 >> shift) ^ c1 ^ k0, p1 & mask, (p0 >> shift) ^ c3 ^ k1, p0 & mask
+        # Only the low halves count from round to round: masked where they enter a product, which costs nothing.
+        p0 = uint64(0xD2511F53) * (c0 & mask)
+        p1 = uint64(0xCD9E8D57) * (c2 & mask)
+        c0, c1, c2, c3 = (p1 >> shift) ^ c1 ^ k0, p1, (p0 >> shift) ^ c3 ^ k1, p0
         k0 = (k0 + uint64(0x9E3779B9)) & mask
         k1 = (k1 + uint64(0xBB67AE85)) & mask
-    return c0, c1, c2, c3
+    return c0 & mask, c1 & mask, c2 & mask, c3 & mask
 
 
 @inlined
 def _unit23(word: Word) -> np.float32:
-    return np.float32((np.float32(uint32(word) >> uint32(9)) + np.float32(0.5)) * np.float32(2.0**-23))
+    """(w >> 9 + 0.5) 2**-23, exactly: 23 bits as the fraction of a number in [1, 2), less 1 - 2**-24."""
+    one_to_two: np.float32 = np.int32((uint32(word) >> uint32(9)) | uint32(0x3F800000)).view(np.float32)
+    return np.float32(one_to_two - np.float32(1.0 - 2.0**-24))
 
 
 @inlined
@@ -130,7 +133,23 @@ def _fill_lanes(ids: Ids, c2: int, c3: int, k0: int, k1: int, out: Float32) -> N
     mask = uint64(0xFFFFFFFF)
     low, high = uint64(k0) & mask, uint64(k1) & mask
     third, fourth = uint64(c2) & mask, uint64(c3) & mask
-    a, b, c, d = out[0], out[1], out[2], out[3]
+    a, b = out[0], out[1]
+    if out.shape[0] == 2:
+        for j in range(ids.shape[0]):
+            i = uint64(ids[j])
+            w0, w1, _, _ = philox(i & mask, i >> uint64(32), third, fourth, low, high)
+            a[j] = _unit23(w0)
+            b[j] = _unit23(w1)
+        return
+    c, d = out[2], out[out.shape[0] - 1]
+    if out.shape[0] == 3:
+        for j in range(ids.shape[0]):
+            i = uint64(ids[j])
+            w0, w1, w2, _ = philox(i & mask, i >> uint64(32), third, fourth, low, high)
+            a[j] = _unit23(w0)
+            b[j] = _unit23(w1)
+            c[j] = _unit23(w2)
+        return
     for j in range(ids.shape[0]):
         i = uint64(ids[j])
         w0, w1, w2, w3 = philox(i & mask, i >> uint64(32), third, fourth, low, high)
@@ -224,7 +243,8 @@ def uniform4(key: Key, source: Stream, ids: Ids, *, month: int = 0, index: int =
     Parameters
     ----------
     out
-        (4, n) float32, C-contiguous: filled and returned instead of a new array.
+        (2, n), (3, n) or (4, n) float32, C-contiguous: its lanes are filled, and it is returned instead of a new
+        array.
     """
     lanes = np.empty((4, len(ids)), np.float32) if out is None else out
     _fill_lanes(ids, counter(month, index), source.number, key.low, key.high, lanes)

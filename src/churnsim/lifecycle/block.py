@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -110,18 +110,22 @@ class Draws:
         self.ids = ids
         self.month = 0
         self._declared = frozenset(source.number for source in streams)
-        self._lanes: dict[int, Float32] = {}
-        self._made: dict[int, int] = {}
+        self._lanes: dict[tuple[int, int], Float32] = {}
+        self._made: dict[tuple[int, int], int] = {}
 
-    def lanes(self, source: Stream) -> Float32:
-        """Return the four uniform lanes of a stream this month, (4, n) float32; they are not to be changed."""
-        number = source.number
-        if self._made.get(number) != self.month:
+    def lanes(self, source: Stream, count: Literal[2, 3, 4] = 4) -> Float32:
+        """Return uniform lanes of a stream this month, (count, n) float32; they are not to be changed.
+
+        A lane is the same however many are asked for; fewer cost less.
+        """
+        place = source.number, count
+        if self._made.get(place) != self.month:
             self._check(source)
-            self._lanes[number] = uniform4(self.key, source, self.ids, month=self.month,
-                                           out=self._lanes.get(number))
-            self._made[number] = self.month
-        return self._lanes[number]
+            if place not in self._lanes:
+                self._lanes[place] = np.empty((count, len(self.ids)), np.float32)
+            uniform4(self.key, source, self.ids, month=self.month, out=self._lanes[place])
+            self._made[place] = self.month
+        return self._lanes[place]
 
     def uniform(self, source: Stream, rows: Ids | None = None, *, month: int | None = None) -> Float64:
         """Return uniforms of 52 bits, one for each row of the block or for each of `rows`.

@@ -20,7 +20,7 @@ EVENTS = stream("lifecycle.arrears")
 def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
     """Arrears are cleared with `cure_prob` or grow by a missed bill; good standing is lost rarely."""
     s = settings.arrears
-    u_miss, u_cure, _, _ = draws.lanes(EVENTS)
+    u_miss, u_cure = draws.lanes(EVENTS, 2)
     behind = block["arrears_months"]
     postpaid, prepaid = logistic32(logit(s.miss_prob) + np.array([0.0, s.miss_log_odds_prepaid]))
     miss_prob = np.where(block["payment"] == POSTPAID, postpaid, prepaid)

@@ -19,7 +19,7 @@ EVENTS = stream("lifecycle.service")
 def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
     """A fault depends on regional quality; a complaint on the fault, bill shock and dissatisfaction."""
     s = settings.service
-    u_fault, u_complaint, _, _ = draws.lanes(EVENTS)
+    u_fault, u_complaint = draws.lanes(EVENTS, 2)
     weights = np.array([s.complaint_log_odds.get(name, 0.0) for name in COMPLAINT_TERMS], np.float32)
     points = np.array([s.fault_points, s.complaint_points], np.float32)
     _serve(u_fault, u_complaint, block["network"], block["bill_shock"], block["service_sensitivity"],

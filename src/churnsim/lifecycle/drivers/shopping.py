@@ -20,7 +20,7 @@ EVENTS = stream("lifecycle.shopping")
 def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
     """Shopping is drawn from its triggers; competitors' advertisements are clicked more while it lasts."""
     s = settings.shopping
-    u_shop, u_click, _, _ = draws.lanes(EVENTS)
+    u_shop, u_click = draws.lanes(EVENTS, 2)
     log_odds = weighted_sum(s.log_odds, block, intercept=logit(s.base_prob))
     _shop(u_shop, u_click, log_odds, block["attention"], np.float32(logit(s.ad_click_prob)),
           np.float32(logit(s.ad_click_prob_otherwise)), np.float32(s.ad_click_log_odds_attention),

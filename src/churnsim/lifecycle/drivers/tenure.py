@@ -23,7 +23,7 @@ DECLINE_RATIO = np.float32(0.8)
 
 def step(settings: Suspension, block: Block, month: Month, draws: Draws) -> None:
     """State at the start of the next month; a subscriber who left keeps running as its own what-if."""
-    u_enter, u_resume, _, _ = draws.lanes(EVENTS)
+    u_enter, u_resume = draws.lanes(EVENTS, 2)
     enter = logistic32(logit(settings.enter_prob) + np.array([0.0, settings.enter_log_odds_migrant]))
     _age(u_enter, u_resume, _declining(block), block["locality"], block["join_month"], month.number, enter,
          np.float32(settings.resume_prob), block["tenure_months"], block["state"])
