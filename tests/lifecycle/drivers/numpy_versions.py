@@ -1,0 +1,112 @@
+"""Drivers of the default lifecycle in plain numpy, as a user would write them: the oracles of the compiled ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from churnsim.core.smooth import exp32, logistic32, logit
+from churnsim.lifecycle.block import Array, Block, Draws, Month
+from churnsim.lifecycle.covariates import COVARIATES, weighted_sum
+from churnsim.lifecycle.driver import Driver, Step
+from churnsim.lifecycle.drivers import arrears, service, shopping, tenure, usage
+from churnsim.lifecycle.settings import LifecycleSettings, Suspension
+from churnsim.population.columns import STATES
+from churnsim.population.generate import initial_state
+
+DECLINE, SUSPENDED, PROSPECT, ENTRY = (STATES.index(name) for name in ("decline", "suspended", "prospect", "entry"))
+
+
+def use(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
+    s = settings.usage
+    noise = (draws.lanes(usage.NOISE).sum(axis=0) - np.float32(2.0)) * np.float32(np.sqrt(3.0))
+    deviation = np.float32(s.persistence) * block["usage_deviation"] + np.float32(s.noise_log_sd) * noise
+    block["usage_deviation"] = deviation
+    paused = block["state"] == SUSPENDED
+    used = exp32(block["usage_level"] + deviation)
+    used[block["shopping"] == 1] *= np.float32(s.shopping_factor)
+    used[paused] = 0.0
+    over = np.maximum(used - block["allowance_gb"], np.float32(0.0))
+    bill = block["plan_price_amount"] + np.float32(s.overage_price_per_gb) * over
+    bill[paused] *= np.float32(settings.suspension.fee_share)
+    before = sum(block.ago("bill_amount", months) for months in (1, 2, 3)) / np.float32(3.0)
+    block["bill_shock"] = np.clip(np.log(np.maximum(bill, 0.01) / np.maximum(before, 0.01)), 0.0, 2.0)
+    block.ago("usage_gb", 0)[...] = used
+    block.ago("bill_amount", 0)[...] = bill
+
+
+def serve(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
+    s = settings.service
+    u_fault, u_complaint, _, _ = draws.lanes(service.EVENTS)
+    joined = block["join_month"] <= month.number
+    quality = np.float32(s.fault_log_odds_per_quality) * block["network"]
+    fault = joined & (u_fault < logistic32(np.float32(logit(s.fault_prob)) + quality))
+    odds = np.full(len(block), logit(s.complaint_prob), np.float32)
+    felt = {"fault": fault, **{name: COVARIATES[name].compute(block) for name in (
+        "bill_shock", "dissatisfaction", "service_sensitivity")}}
+    for name, coefficient in s.complaint_log_odds.items():
+        odds += np.float32(coefficient) * felt[name]
+    complaint = joined & (u_complaint < logistic32(odds))
+    keep = np.float32(s.stock_persistence)
+    block["fault"], block["complaint"] = fault, complaint
+    block["fault_stock"] = keep * block["fault_stock"] + fault
+    block["complaint_stock"] = keep * block["complaint_stock"] + complaint
+    pull = np.float32(1.0 - s.satisfaction_persistence) * (block["usual_satisfaction"] - block["satisfaction"])
+    change = np.float32(s.fault_points) * fault + np.float32(s.complaint_points) * complaint
+    block["satisfaction"] = np.clip(block["satisfaction"] + pull + change, 0.0, 100.0)
+
+
+def miss(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
+    s = settings.arrears
+    u_miss, u_cure, _, _ = draws.lanes(arrears.EVENTS)
+    behind = block["arrears_months"]
+    odds = np.float32(logit(s.miss_prob)) + np.float32(s.miss_log_odds_prepaid) * block["payment"]
+    missed = (block["join_month"] <= month.number) & (u_miss < logistic32(odds))
+    cured = u_cure < np.float32(s.cure_prob)
+    block["arrears_months"] = np.where(behind > 0, np.where(cured, 0, np.minimum(behind + 1, 12)), missed)
+
+
+def shop(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
+    s = settings.shopping
+    u_shop, u_click, _, _ = draws.lanes(shopping.EVENTS)
+    shops = u_shop < logistic32(weighted_sum(s.log_odds, block, intercept=logit(s.base_prob)))
+    usual = np.where(shops, logit(s.ad_click_prob), logit(s.ad_click_prob_otherwise))
+    attentive = np.float32(s.ad_click_log_odds_attention) * (block["attention"] - np.float32(0.5))
+    keep = np.float32(settings.service.stock_persistence)
+    block["shopping"] = shops
+    block["ad_click_stock"] = keep * block["ad_click_stock"] + (u_click < logistic32(usual + attentive))
+
+
+def age(settings: Suspension, block: Block, month: Month, draws: Draws) -> None:
+    u_enter, u_resume, _, _ = draws.lanes(tenure.EVENTS)
+    joined = block["join_month"] <= month.number
+    months = np.where(joined, block["tenure_months"] + 1, 0)
+    state = np.where(_declining(block) & (months >= 3), DECLINE, initial_state(months))
+    odds = np.float32(logit(settings.enter_prob)) + np.float32(settings.enter_log_odds_migrant) * block["locality"]
+    pauses = np.where(block["state"] == SUSPENDED, u_resume >= np.float32(settings.resume_prob),
+                      u_enter < logistic32(odds))
+    joins_next = block["join_month"] == month.number + 1
+    block["tenure_months"] = months
+    block["state"] = np.where(joined, np.where(pauses, SUSPENDED, state), np.where(joins_next, ENTRY, PROSPECT))
+
+
+def _declining(block: Block) -> Array:
+    falls = np.zeros(len(block), bool)
+    for name in ("usage_gb", "bill_amount"):
+        recent = sum(block.ago(name, months) for months in (0, 1, 2))
+        before = sum(block.ago(name, months) for months in (3, 4, 5))
+        falls |= recent <= np.float32(0.8) * before
+    return falls
+
+
+def steps(settings: LifecycleSettings) -> dict[str, Step]:
+    """Return the steps by the name of the driver whose compiled step they can stand in for."""
+    return {"usage": partial(use, settings), "service": partial(serve, settings), "arrears": partial(miss, settings),
+            "shopping": partial(shop, settings), "tenure": partial(age, settings.suspension)}
+
+
+def in_numpy(driver: Driver, settings: LifecycleSettings) -> Driver:
+    """Return a driver with its step in numpy; one that has no such version stays as it is."""
+    return replace(driver, step=steps(settings).get(driver.name, driver.step))

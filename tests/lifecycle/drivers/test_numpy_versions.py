@@ -1,0 +1,120 @@
+"""Compiled drivers against plain numpy: the same months but for rounding, and the engine takes either."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from churnsim.core.columns import Subscribers
+from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
+from churnsim.lifecycle.default import default_drivers
+from churnsim.lifecycle.engine import Engine
+from churnsim.lifecycle.leaving import Leaving
+from churnsim.population.columns import SCHEMA
+
+from ..examples import KEY, block_of, draws_of, engine, lifecycle, varied
+from .numpy_versions import in_numpy, steps
+
+N = 100_000
+MONTH = 7
+SETTINGS = lifecycle()
+WORLD = engine(SETTINGS)
+DRIVERS = {driver.name: driver for driver in default_drivers(SETTINGS, WORLD.market, WORLD.offers)}
+NAMES = tuple(steps(SETTINGS))
+# A uniform must lie within rounding, some 1e-6 of it, of its threshold to fall on the other side: 0.1 of 100,000 rows
+# are expected at most, so more than this many in 3e-6 of all seeds.
+FLIPS = 3
+CLOSE = {"rtol": 1e-6, "atol": 1e-6}
+
+
+@pytest.fixture(scope="module")
+def base() -> Subscribers:
+    """Subscribers with a past of their own in every column; some join now, next month or later."""
+    made = varied(np.arange(N))
+    WORLD.run([(made, None)], start=0, months=MONTH)
+    for rest, month in ((0, MONTH), (1, MONTH + 1), (2, MONTH + 2)):
+        made["join_month"][made.ids % 50 == rest] = month
+    return made
+
+
+def stepped(step, base, name):
+    """Let one driver step on a copy of a base."""
+    block = block_of(base.copy(), month=MONTH, promotion=0.5, season=0.3, network=np.sin(np.arange(N)))
+    step(block, block.month, draws_of(base, *DRIVERS[name].streams, month=MONTH))
+    return block
+
+
+def flips(a, b, names):
+    """Return where events fell out differently, by column: whole numbers, and stocks of them."""
+    found = {}
+    for name in names:
+        if a[name].dtype.kind != "f":
+            found[name] = a[name] != b[name]
+        elif name.endswith("_stock"):
+            found[name] = np.abs(a[name] - b[name]) > 0.5
+    return found
+
+
+def compare(compiled, plain, names):
+    """Return flips by column; other rows must agree but for rounding.
+
+    Raises
+    ------
+    AssertionError
+        They do not, or there are more flips in a column than rounding explains.
+    """
+    different = flips(compiled, plain, names)
+    same = ~np.any([np.zeros(N, bool), *different.values()], axis=0)
+    for column in names:
+        if compiled[column].dtype.kind == "f":
+            np.testing.assert_allclose(compiled[column][..., same], plain[column][..., same], **CLOSE, err_msg=column)
+    counts = {column: int(rows.sum()) for column, rows in different.items()}
+    assert max(counts.values(), default=0) <= FLIPS, counts
+    return counts
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_month_of_one_driver(name, base, request):
+    compiled = stepped(DRIVERS[name].step, base, name)
+    counts = compare(compiled, stepped(steps(SETTINGS)[name], base, name), DRIVERS[name].writes)
+    request.node.user_properties.append((f"flips in {N}", counts))
+    for column in DRIVERS[name].writes:
+        assert len(np.unique(compiled[column])) > 1, f"{column} is the same for all"
+
+
+@pytest.mark.parametrize(("name", "section", "key", "value"), [
+    ("usage", "usage", "noise_log_sd", 0.30001),
+    ("service", "service", "fault_prob", 0.1505),
+    ("service", "service", "complaint_prob", 0.0502),
+    ("service", "service", "satisfaction_persistence", 0.74999),
+    ("arrears", "arrears", "miss_prob", 0.1005),
+    ("arrears", "arrears", "cure_prob", 0.602),
+    ("shopping", "shopping", "base_prob", 0.1005),
+    ("shopping", "shopping", "ad_click_prob", 0.305),
+    ("tenure", "suspension", "enter_prob", 0.0502),
+    ("tenure", "suspension", "resume_prob", 0.402),
+])
+def test_a_small_error_in_a_driver_is_found_out(name, section, key, value, base):
+    compiled = stepped(DRIVERS[name].step, base, name)
+    plain = stepped(steps(lifecycle(**{section: {key: value}}))[name], base, name)
+    with pytest.raises(AssertionError):
+        compare(compiled, plain, DRIVERS[name].writes)
+
+
+@pytest.mark.parametrize("replaced", [*[(name,) for name in NAMES], NAMES], ids="+".join)
+def test_the_engine_takes_either(replaced, base, request):
+    """Three months: ids in which anything differs by more than rounding are counted."""
+    drivers = tuple(in_numpy(driver, SETTINGS) if driver.name in replaced else driver
+                    for driver in DRIVERS.values())
+    leaving = Leaving(drivers, notice_months=1.0 / 3.0)
+    plain = Engine((*drivers, leaving.driver()), schema=LIFECYCLE_SCHEMA, key=KEY)
+    some = base.view(0, N // 5)
+    ends = [some.copy(), some.copy()]
+    for world, end in zip((WORLD, plain), ends, strict=True):
+        world.run([(end, None)], start=MONTH, months=3)
+    one, other = ends
+    close = [np.isclose(one[column], other[column], rtol=1e-5, atol=1e-5) for column in SCHEMA]
+    differs = ~np.all([np.all(column, axis=0) if column.ndim == 2 else column for column in close], axis=0)
+    request.node.user_properties.append(("ids that differ", int(differs.sum())))
+    assert differs.sum() <= FLIPS
+    assert not np.array_equal(one["usage_gb"], some["usage_gb"])
