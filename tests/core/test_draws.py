@@ -85,11 +85,12 @@ def test_a_draw_depends_on_its_id_alone(ids, random):
     np.testing.assert_array_equal(drawn(shuffled), np.concatenate([drawn([i]) for i in shuffled]))
 
 
-def test_lanes_fill_the_array_that_is_given():
-    kept = np.full((4, 5), np.float32(7))
-    made = uniform4(KEY, NOISE, np.arange(5), month=2, out=kept)
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_lanes_fill_the_array_that_is_given_and_do_not_depend_on_how_many(count):
+    kept = np.full((count, 50), np.float32(7))
+    made = uniform4(KEY, NOISE, np.arange(50), month=2, out=kept)
     assert made is kept
-    np.testing.assert_array_equal(kept, uniform4(KEY, NOISE, np.arange(5), month=2))
+    np.testing.assert_array_equal(kept, uniform4(KEY, NOISE, np.arange(50), month=2)[:count])
 
 
 @pytest.mark.parametrize("word", [0, 2**32 - 1])

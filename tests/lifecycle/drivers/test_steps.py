@@ -4,32 +4,56 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import kstest, norm
 
-from churnsim.lifecycle.drivers import arrears, contract, service, shopping, tenure, usage
+from churnsim.lifecycle.block import Draws, Month
+from churnsim.lifecycle.drivers import arrears, billing, contract, market, offers, service, shopping, tenure, usage
+from churnsim.lifecycle.market import make_market
+from churnsim.lifecycle.settings import CostToServe
+from churnsim.lifecycle.treatment import Treatment, apply, contacts, everybody, fade
 from churnsim.population.columns import STATES
 
-from ..examples import lifecycle, month_of, subscribers
+from ..examples import KEY, REGIONS, block_of, draws_of, lifecycle, subscribers
+from ..examples import market as market_settings
+from ..examples import offers as offer_table_of
 
 N = 200_000
 # False-alarm rate of one share below, over seeds.
 Z = norm.isf(5e-5)
 
 
-def after(driver, base, *lanes, settings=None, month=7, **surroundings):
+class Chosen(Draws):
+    """Draws whose lanes are chosen, whatever the stream; lanes not given are one half."""
+
+    def __init__(self, ids, *lanes):
+        super().__init__(KEY, ids, ())
+        self.chosen = np.full((4, len(ids)), np.float32(0.5))
+        for lane, values in zip(self.chosen, lanes, strict=False):
+            lane[:] = values
+
+    def lanes(self, source, count=4):
+        return self.chosen[:count]
+
+    def uniform(self, source, rows=None, *, month=None):
+        return self.chosen[0][slice(None) if rows is None else rows].astype(np.float64)
+
+
+def step_of(module, settings):
+    settings = settings or lifecycle()
+    return module.driver(settings.suspension if module is tenure else settings).step
+
+
+def after(module, base, *lanes, settings=None, month=7, **surroundings):
     """Let a driver step with the uniforms given for its lanes; lanes not given are one half."""
-    this = month_of(base, settings or lifecycle(), month=month, **surroundings)
-    events = usage.NOISE if driver is usage else driver.EVENTS
-    filled = [np.broadcast_to(np.asarray(lane, np.float32), len(base)).copy() for lane in lanes]
-    this._lanes[events.number] = (*filled, *[np.full(len(base), np.float32(0.5))] * (4 - len(lanes)))
-    driver.DRIVER.step(base, this)
+    block = block_of(base, month=month, **surroundings)
+    step_of(module, settings)(block, block.month, Chosen(base.ids, *lanes))
     return base
 
 
-def drawn(driver, settings=None, *, month=7, surroundings=None, **columns):
+def drawn(module, settings=None, *, month=7, surroundings=None, **columns):
     base = subscribers(N, **columns)
-    this = month_of(base, settings or lifecycle(), month=month, **(surroundings or {}))
-    driver.DRIVER.step(base, this)
+    block = block_of(base, month=month, **(surroundings or {}))
+    step_of(module, settings)(block, block.month, draws_of(base, getattr(module, "EVENTS", usage.NOISE), month=month))
     return base
 
 
@@ -72,10 +96,22 @@ def test_usage_noise_has_unit_variance():
 def test_usage_varies_around_the_usual_level():
     """Autoregressive of order one: variance 0.3^2 / (1 - 0.7^2) in the long run, here after 30 months."""
     base = subscribers(20_000)
+    step = step_of(usage, lifecycle())
     for month in range(30):
-        usage.DRIVER.step(base, month_of(base, lifecycle(), month=month))
+        step(block_of(base, month=month), Month(month), draws_of(base, usage.NOISE, month=month))
     expected = 0.09 / (1.0 - 0.49)
     assert base["usage_deviation"].var() == pytest.approx(expected, rel=Z * np.sqrt(2.0 / 20_000))
+
+
+def test_bill_shock_is_of_this_months_bill():
+    """Bills of months 6, 5, 4 stand in rows 0, 5, 4; this month's becomes 30, or 3 of the suspended."""
+    bills = np.full((6, 4), 30.0)
+    bills[[0, 5, 4], 0] = [10, 15, 20]
+    bills[[0, 5, 4], 1] = [0, 0, 0]
+    block = block_of(subscribers(4, bill_amount=bills, state=[3, 3, 3, STATES.index("suspended")]), month=7)
+    step_of(usage, None)(block, block.month, Chosen(block.ids))
+    assert block.ago("bill_amount", 0).tolist() == approx([30.0, 30.0, 30.0, 3.0])
+    assert block["bill_shock"].tolist() == approx([np.log(2.0), 2.0, 0.0, 0.0])
 
 
 def test_service_by_hand():
@@ -141,15 +177,61 @@ def test_shares_of_shoppers_and_clicks(attention):
     assert_share(clicks[~shops], logistic(log_odds(0.05) + attention - 0.5))
 
 
+def ended(base, draws, *, month=7):
+    """Let the contracts that end this month end, and the month pass."""
+    driver = contract.Contract(lifecycle().contract).driver()
+    block = block_of(base, month=month)
+    (change,) = driver.changes
+    rows, times = change.when(block, block.month, draws)
+    change.act(block, rows, np.arange(len(rows)), block.month, draws)
+    driver.step(block, block.month, draws)
+    return rows, times
+
+
 def test_contract_by_hand():
-    base = subscribers(6, contract_left_months=[0, 1, 1, 2, 12, 12], contract_length_months=24,
-                       join_month=[0, 0, 0, 0, 0, 8])
-    after(contract, base, [0.1, 0.49, 0.51, 0.1, 0.1, 0.1])
-    assert base["contract_left_months"].tolist() == [0, 24, 0, 1, 11, 12]
+    """Renewed below 0.5; who has not joined waits."""
+    base = subscribers(7, contract_left_months=[0, 1, 1, 2, 12, 12, 1], contract_length_months=24,
+                       join_month=[0, 0, 0, 0, 0, 8, 8])
+    rows, times = ended(base, Chosen(base.ids, [0.1, 0.49, 0.51, 0.1, 0.1, 0.1, 0.1]))
+    assert rows.tolist() == [1, 2]
+    assert times.tolist() == approx([0.49, 0.51])
+    assert base["contract_left_months"].tolist() == [0, 24, 0, 1, 11, 12, 1]
+
+
+def test_a_renewed_contract_ends_its_length_later_on_the_same_day():
+    base = subscribers(200, contract_left_months=1, contract_length_months=6)
+    ends = []
+    for month in range(7):
+        rows, times = ended(base, Chosen(base.ids, np.linspace(0.001, 0.499, 200)), month=month)
+        ends.append((len(rows), times.tolist()))
+    assert [count for count, _ in ends] == [200, 0, 0, 0, 0, 0, 200]
+    assert ends[0] == ends[6]
+
+
+def test_a_contract_extended_meanwhile_does_not_end():
+    base = subscribers(2, contract_left_months=1, contract_length_months=24)
+    (change,) = contract.Contract(lifecycle().contract).driver().changes
+    block = block_of(base)
+    draws = Chosen(base.ids, 0.4)
+    rows, _ = change.when(block, block.month, draws)
+    base["contract_left_months"][0] += 12
+    change.act(block, rows, np.arange(2), block.month, draws)
+    assert base["contract_left_months"].tolist() == [13, 25]
 
 
 def test_share_of_renewals():
-    assert_share(drawn(contract, contract_left_months=1)["contract_left_months"] == 12, 0.5)
+    base = subscribers(N, contract_left_months=1)
+    ended(base, draws_of(base, contract.DAY, contract.RENEWAL))
+    assert set(base["contract_left_months"]) == {0, 12}
+    assert_share(base["contract_left_months"] == 12, 0.5)
+
+
+def test_contracts_end_on_any_day_alike_whether_renewed_or_not():
+    """False-alarm rate 1e-4 each of two."""
+    base = subscribers(N, contract_left_months=1)
+    _, times = ended(base, draws_of(base, contract.DAY, contract.RENEWAL))
+    assert kstest(times, "uniform").pvalue > 1e-4
+    assert kstest(times[base["contract_left_months"] == 12], "uniform").pvalue > 1e-4
 
 
 def states(base):
@@ -182,7 +264,7 @@ def test_decline_is_a_fifth_less_in_three_months():
     usage_gb = history([10, 7, 10, 7], [10, 8, 10, 7], [10, 9, 10, 7])
     bill = history([10, 10, 8, 10], [10, 10, 8, 10], [8, 10, 8.1, 10])
     base = subscribers(4, usage_gb=usage_gb, bill_amount=bill, tenure_months=[24, 24, 24, 1])
-    assert tenure.declining(base, month=7).tolist() == [False, True, False, True]
+    assert tenure._declining(block_of(base, month=7)).tolist() == [False, True, False, True]
     assert states(after(tenure, base, 0.9)) == ["stable", "decline", "stable", "entry"]
 
 
@@ -203,3 +285,112 @@ def test_shares_of_suspension():
 def test_who_left_is_churned_from_the_departure_on():
     base = subscribers(3, departure_time=[6.9, 7.0, 7.1])
     assert [STATES[code] for code in tenure.states_at(base, month=7)] == ["churned", "churned", "stable"]
+
+
+def billed(base, *, month=7, cost=None, **columns):
+    """Return the block after the bill of a month; `columns` are what the months before have left in it."""
+    block = block_of(base, month=month)
+    driver = billing.driver(cost or lifecycle().cost_to_serve)
+    driver.start(block)
+    block["active_next_prob"] = 1.0
+    for name, values in columns.items():
+        block[name] = values
+    driver.step(block, block.month, draws_of(base))
+    return block
+
+
+def test_revenue_and_cost_to_serve_by_hand():
+    """The bill of month 7 stands in row 1; a line costs 2, and a tenth of the bill."""
+    bills = np.full((6, 2), 99.0)
+    bills[1] = [40.0, 3.0]
+    block = billed(subscribers(2, bill_amount=bills, lines=[1, 3]),
+                   cost=CostToServe(fixed_amount=2.0, share_of_revenue=0.1))
+    assert block["revenue"].tolist() == [40.0, 3.0]
+    assert block["cost_to_serve"].tolist() == approx([6.0, 6.3])
+
+
+def test_who_is_there_when_the_month_starts():
+    """Not who joins later or has left, at the very start of the month included."""
+    block = billed(subscribers(5, join_month=[7, 8, 0, 0, 0], departure_time=[np.inf, np.inf, 6.9, 7.0, 7.1]),
+                   active_next_prob=[1.0, 1.0, 0.25, 0.5, 0.75])
+    assert block["active"].tolist() == [True, False, False, False, True]
+    assert block["active_prob"].tolist() == [1.0, 0.0, 0.25, 0.5, 0.75]
+
+
+def test_a_discount_is_due_from_those_undecided_when_it_was_given():
+    """Given at 6.5: decided before it, at it, after it; and gone, though undecided then."""
+    block = billed(subscribers(4, decision_time=[6.4, 6.5, 6.6, 6.6], departure_time=[7.5, 7.5, 7.5, 6.9]),
+                   given_time=6.5, given_prob=0.75, active_next_prob=[0.9, 0.75, 0.6, 0.2])
+    assert block["billed"].tolist() == [False, False, True, False]
+    assert block["billed_prob"].tolist() == [0.75, 0.75, 0.6, 0.2]
+
+
+def test_a_discount_never_exceeds_its_share_of_fee_or_bill():
+    """Overage is not discounted; a bill below the fee (service paused) is what the share is taken of."""
+    base = subscribers(2, discount_share=0.5, discount_left_months=1, bill_amount=[45.0, 3.0])
+    assert billed(base)["discount"].tolist() == [15.0, 1.5]
+    assert base["discount_left_months"].tolist() == [0, 0]
+    assert billed(base)["discount"].tolist() == [0.0, 0.0]
+
+
+def test_the_next_three_bills_are_discounted_and_then_a_shock_fades():
+    base, contact = subscribers(1), lifecycle().contact
+    table = offer_table_of(causes=("price",))
+    apply(base, np.arange(1), np.array([table.code("discount")]), offers=table, contact=contact)
+    months = []
+    for _ in range(7):
+        fade(base, contact=contact)
+        discount = billed(base)["discount"][0]
+        months.append((discount, base["discount_share"][0], base["discount_shock"][0]))
+    step = -np.log(0.7)
+    expected = [(9.0, 0.3, 0.0)] * 3 + [(0.0, 0.0, step / 2**k) for k in range(4)]
+    np.testing.assert_allclose(months, expected, rtol=1e-5)
+
+
+def test_the_market_is_that_of_the_region_and_month():
+    around = make_market(market_settings(), regions=REGIONS, months=12, key=KEY)
+    block = block_of(subscribers(3, region=[2, 0, 1]), month=9)
+    market.driver(around).step(block, block.month, draws_of(block))
+    assert block["promotion"].tolist() == around.promotion[9][[2, 0, 1]].tolist()
+    assert block["network"].tolist() == around.network[9][[2, 0, 1]].tolist()
+    assert block["season"].tolist() == [around.season[9]] * 3
+
+
+TABLE = offer_table_of(causes=("price",))
+CAMPAIGN = offers.Offers(TABLE, lifecycle().contact)
+
+
+def test_contacts_are_of_the_first_month_alone():
+    block = block_of(subscribers(3))
+    block.treatment = contacts(np.array([0.5, np.inf, 0.25]), np.zeros(3, np.int8))
+    for month, expected in ((Month(7, first=True), ([0, 2], [0.5, 0.25])), (Month(7), ([], []))):
+        rows, times = CAMPAIGN.when(block, month, draws_of(block))
+        assert (rows.tolist(), times.tolist()) == expected
+    block.treatment = None
+    assert len(CAMPAIGN.when(block, Month(7, first=True), draws_of(block))[0]) == 0
+
+
+def test_the_offer_accepted_stays_on_record_through_a_later_contact():
+    """The first contact accepts, the second only meets the subscriber again."""
+    block = block_of(subscribers(2))
+    code = TABLE.code("contract")
+    block.treatment = Treatment(np.array([0, 0, 1]), np.array([0.1, 0.3, 0.2]), np.array([code, 0, 0], np.int8))
+    for rows, hits in (([0, 1], [0, 2]), ([0], [1])):
+        CAMPAIGN.act(block, np.array(rows), np.array(hits), block.month, draws_of(block))
+    assert block["accepted"].tolist() == [code, 0]
+    assert block["offer_code"].tolist() == [code, 0]
+    assert block["contract_left_months"].tolist() == [12, 0]
+
+
+def test_when_and_with_what_chance_a_discount_was_given():
+    """A contract gives none, nor does a mere contact; after the first month nothing is given."""
+    discount, bound = TABLE.code("discount"), TABLE.code("contract")
+    block = block_of(subscribers(3), month=7)
+    block["given_time"], block["given_prob"], block["undecided_prob"] = -np.inf, 1.0, [0.9, 0.8, 0.7]
+    block.treatment = contacts(np.array([0.5, 0.25, 0.75]), np.array([discount, bound, 0], np.int8))
+    CAMPAIGN.step(block, Month(7, first=True), draws_of(block))
+    for _ in range(2):
+        assert block["given_time"].tolist() == [7.5, -np.inf, -np.inf]
+        assert block["given_prob"].tolist() == [0.9, 1.0, 1.0]
+        block.treatment = everybody(3, contact_time=0.9, accepted=discount)
+        CAMPAIGN.step(block, Month(8), draws_of(block))
