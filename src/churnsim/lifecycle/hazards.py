@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnsim.core.compiled import njit
-from churnsim.core.draws import Ids, Words, fill_high_words, uniform_scalar
+from churnsim.core.draws import Ids, fill_high_words, uniform_scalar
 from churnsim.core.smooth import exp64_scalar, exp_scalar
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.covariates import COVARIATES, covariate_matrix
@@ -76,16 +76,13 @@ def _hazards(x: Float32, weights: Float32, intercepts: Float32, offered: Ids, co
             row[j] = exp_scalar(row[j])
 
 
-TILE = 64
 # The hazard in float32 and the highest bits of a draw are each rounded: a margin keeps every row that can fire.
 SLACK = np.float32(1.000001)
-# Bits of a draw's first word that its uniform does not use.
-LOWEST = np.uint32(63)
 
 
 @njit
-def fire(ids: Ids, month_word: int, streams: Ids, k0: int, k1: int, hazards: Float32, words: Words,
-         time: Float64, winner: Int8) -> None:
+def fire(ids: Ids, month_word: int, streams: Ids, k0: int, k1: int, hazards: Float32, time: Float64, winner: Int8
+         ) -> None:
     """Let the clocks run through a month of constant hazards.
 
     Parameters
@@ -94,36 +91,33 @@ def fire(ids: Ids, month_word: int, streams: Ids, k0: int, k1: int, hazards: Flo
         (causes,) stream number of each clock.
     hazards
         (causes, n) float32.
-    words
-        (n,) uint32 scratch.
     time, winner
         (n,) filled where a clock fires: when, in months into the month, and the cause, from 1. Infinite and 0
         elsewhere.
     """
     n = ids.shape[0]
+    words = np.empty(n, np.uint32)
+    near = np.zeros(n + 7 & ~7, np.uint8)
+    eights = near.view(np.uint64)
     time[:] = np.inf
     winner[:] = 0
     for k in range(hazards.shape[0]):
-        fill_high_words(ids, month_word, streams[k], k0, k1, words)
         hazard = hazards[k]
-        for low in range(0, n, TILE):
-            high = min(n, low + TILE)
-            # -log u >= 1 - u, and the word tells 1 - u from below: few rows need their logarithm.
-            near = 0
-            for j in range(low, high):
-                rest = np.float32(np.uint32(0xFFFFFFFF) - (words[j] | LOWEST)) * np.float32(2.0**-32)
-                near += 1 if rest <= hazard[j] * SLACK else 0
-            if near == 0:
+        fill_high_words(ids, month_word, streams[k], k0, k1, words)
+        # -log u >= 1 - u, and the word tells 1 - u from below: few rows need their whole draw and its logarithm.
+        for j in range(n):
+            rest = np.float32(np.uint32(0xFFFFFFFF) - words[j]) * np.float32(2.0**-32)
+            near[j] = rest <= hazard[j] * SLACK
+        for eight in range(eights.shape[0]):
+            if eights[eight] == 0:
                 continue
-            for j in range(low, high):
-                rest = np.float32(np.uint32(0xFFFFFFFF) - (words[j] | LOWEST)) * np.float32(2.0**-32)
-                if rest <= hazard[j] * SLACK:
+            for j in range(8 * eight, min(n, 8 * eight + 8)):
+                if near[j]:
                     clock = -math.log(uniform_scalar(ids[j], month_word, streams[k], k0, k1))
-                    if clock <= hazard[j]:
-                        at = clock / hazard[j]
-                        if at < time[j]:
-                            time[j] = at
-                            winner[j] = k + 1
+                    at = clock / hazard[j]
+                    if clock <= hazard[j] and at < time[j]:
+                        time[j] = at
+                        winner[j] = k + 1
 
 
 @njit

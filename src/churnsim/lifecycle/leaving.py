@@ -127,7 +127,7 @@ class Leaving:
         n, rows = len(block), pieces.rows
         time, winner = np.empty(n), np.empty(n, np.int8)
         at = counter(month.number)
-        fire(block.ids, at, self.numbers, key.low, key.high, hazards, np.empty(n, np.uint32), time, winner)
+        fire(block.ids, at, self.numbers, key.low, key.high, hazards, time, winner)
         late, cause = np.empty(len(rows)), np.empty(len(rows), np.int8)
         fire_in_pieces(block.ids[rows], at, self.numbers, key.low, key.high, pieces.times, pieces.hazards, late,
                        cause)
