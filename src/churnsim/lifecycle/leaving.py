@@ -12,6 +12,8 @@ from churnsim.lifecycle.block import Block, Draws, Float32, Float64, Ids, Month
 from churnsim.lifecycle.driver import Driver
 from churnsim.lifecycle.hazards import fire, fire_in_pieces, survive, survive_in_pieces
 
+NO_ROWS, NO_TIMES = np.zeros(0, np.int64), np.zeros(0)
+
 
 @dataclass(frozen=True)
 class _Pieces:
@@ -86,23 +88,29 @@ class Leaving:
 
     def _pieces(self, block: Block, month: Month, draws: Draws, hazards: Float32) -> _Pieces:
         """Let the changes of the month happen in the order of time, and weigh the causes after each."""
-        hits = [change.when(block, month, draws) for change in self.changes]
-        row = np.concatenate([rows for rows, _ in hits] or [np.zeros(0, np.int64)])
-        time = np.concatenate([times for _, times in hits] or [np.zeros(0)])
-        of = np.repeat(np.arange(len(hits)), [len(rows) for rows, _ in hits])
-        hit = np.concatenate([np.arange(len(rows)) for rows, _ in hits] or [np.zeros(0, np.int64)])
-        order = np.lexsort((time, row))
-        row, time, of, hit = row[order], time[order], of[order], hit[order]
-        rows, first, place = np.unique(row, return_index=True, return_inverse=True)
+        found = [(change, *change.when(block, month, draws)) for change in self.changes]
+        found = [(change, row, time) for change, row, time in found if len(row)]
+        row = np.concatenate([NO_ROWS, *(row for _, row, _ in found)])
+        time = np.concatenate([NO_TIMES, *(time for _, _, time in found)])
+        of = np.repeat(np.arange(len(found)), [len(row) for _, row, _ in found])
+        hit = np.concatenate([NO_ROWS, *(np.arange(len(row)) for _, row, _ in found)])
+        if len(found) > 1 or (row[1:] <= row[:-1]).any():
+            order = np.lexsort((time, row))
+            row, time, of, hit = row[order], time[order], of[order], hit[order]
+        is_first = np.ones(len(row), bool)
+        is_first[1:] = row[1:] != row[:-1]
+        first = np.flatnonzero(is_first)
+        place = np.cumsum(is_first) - 1
         nth = np.arange(len(row)) - first[place]
+        rows = row[first]
         rounds = int(nth.max()) + 1 if len(row) else 0
         times = np.ones((rounds, len(rows)))
         between = np.empty((1 + rounds, len(self.causes), len(rows)), np.float32)
-        between[0] = hazards[:, rows]
+        between[0] = hazards.take(rows, axis=1)
         for r in range(rounds):
             now = np.flatnonzero(nth == r)
             times[r, place[now]] = time[now]
-            for k, change in enumerate(self.changes):
+            for k, (change, _, _) in enumerate(found):
                 mine = now[of[now] == k]
                 if len(mine):
                     change.act(block, row[mine], hit[mine], month, draws)

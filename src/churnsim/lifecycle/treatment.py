@@ -12,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from churnsim.core.columns import Subscribers
+from churnsim.core.compiled import njit
+from churnsim.core.smooth import log_scalar
 from churnsim.lifecycle.settings import Contact
 from churnsim.offers.table import OfferTable
 
 Rows = npt.NDArray[np.int64]
 Times = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int8]
+Amounts = npt.NDArray[np.float32]
 
 POSTPAID = 0
 LARGEST_SHARE = np.float32(0.95)
@@ -126,11 +129,19 @@ def apply(base: Subscribers, rows: Rows, code: Codes, *, offers: OfferTable, con
 
 def fade(base: Subscribers, *, contact: Contact) -> None:
     """End a month: discounts that ran out leave a price shock; shocks and wake-ups fade; effects run down."""
-    shock, share, wake, left = (base[name] for name in (
-        "discount_shock", "discount_share", "wake", "offer_left_months"))
-    shock *= np.float32(contact.discount_shock_persistence)
-    ended = np.flatnonzero((share > 0) & (base["discount_left_months"] == 0))
-    shock[ended] = -np.log1p(-np.minimum(share[ended], LARGEST_SHARE))
-    share[ended] = 0.0
-    wake *= np.float32(contact.wake_persistence)
-    left -= left > 0
+    _fade(np.float32(contact.discount_shock_persistence), np.float32(contact.wake_persistence),
+          base["discount_left_months"], base["discount_shock"], base["discount_share"], base["wake"],
+          base["offer_left_months"])
+
+
+@njit
+def _fade(keep_shock: np.float32, keep_wake: np.float32, discount_left: Codes, shock: Amounts, share: Amounts,
+          wake: Amounts, offer_left: Codes) -> None:
+    zero, one = np.float32(0.0), np.float32(1.0)
+    for j in range(wake.shape[0]):
+        ends = (share[j] > zero) & (discount_left[j] == 0)
+        step = -log_scalar(one - min(share[j], LARGEST_SHARE))
+        shock[j] = step if ends else keep_shock * shock[j]
+        share[j] = zero if ends else share[j]
+        wake[j] = keep_wake * wake[j]
+        offer_left[j] -= np.int8(offer_left[j] > 0)

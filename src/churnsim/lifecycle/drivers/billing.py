@@ -6,29 +6,40 @@ from functools import partial
 
 import numpy as np
 
-from churnsim.lifecycle.block import Block, Draws, Month
+from churnsim.core.compiled import njit
+from churnsim.lifecycle.block import Array, Block, Draws, Float32, Float64, Month
 from churnsim.lifecycle.driver import Driver
 from churnsim.lifecycle.settings import CostToServe
 
 
 def step(cost: CostToServe, block: Block, month: Month, draws: Draws) -> None:
     """Revenue is the bill; a running retention discount takes its share of the fee, if it is still owed."""
-    joined = block["join_month"] <= month.number
-    active = joined & (block["departure_time"] > month.number)
-    block["active"] = active
-    block["active_prob"] = block["active_next_prob"] * joined
-    block["billed"] = active & (block["decision_time"] > block["given_time"])
-    block["billed_prob"] = np.minimum(block["active_prob"], block["given_prob"])
-    bill = block.ago("bill_amount", 0)
-    block["revenue"] = bill
-    per_line = np.float32(cost.fixed_amount) * block["lines"]
-    block["cost_to_serve"] = per_line + np.float32(cost.share_of_revenue) * bill
-    running = np.flatnonzero(block["discount_left_months"] > 0)
-    fee = np.minimum(block["plan_price_amount"][running], bill[running])
-    block["discount"] = 0.0
-    block["discount"][running] = block["discount_share"][running] * fee
-    block["discount_left_months"][running] -= 1
-    block["accepted"] = 0
+    _charge(month.number, block["join_month"], block["departure_time"], block["decision_time"],
+            block["active_next_prob"], block["given_time"], block["given_prob"], block.ago("bill_amount", 0),
+            block["lines"], block["plan_price_amount"], block["discount_share"], np.float32(cost.fixed_amount),
+            np.float32(cost.share_of_revenue), block["active"], block["active_prob"], block["billed"],
+            block["billed_prob"], block["revenue"], block["cost_to_serve"], block["discount"],
+            block["discount_left_months"], block["accepted"])
+
+
+@njit
+def _charge(month: int, join_month: Array, departure: Float64, decision: Float64, present_prob: Float64,
+            given_time: Float64, given_prob: Float64, bill: Float32, lines: Array, fee: Float32, share: Float32,
+            per_line: np.float32, per_revenue: np.float32, active: Array, active_prob: Float64, billed: Array,
+            billed_prob: Float64, revenue: Float32, cost: Float32, discount: Float32, left: Array, accepted: Array
+            ) -> None:
+    for j in range(bill.shape[0]):
+        joined = join_month[j] <= month
+        active[j] = joined & (departure[j] > month)
+        active_prob[j] = present_prob[j] if joined else 0.0
+        billed[j] = joined & (departure[j] > month) & (decision[j] > given_time[j])
+        billed_prob[j] = min(active_prob[j], given_prob[j])
+        revenue[j] = bill[j]
+        cost[j] = per_line * np.float32(lines[j]) + per_revenue * bill[j]
+        runs = left[j] > 0
+        discount[j] = share[j] * min(fee[j], bill[j]) if runs else np.float32(0.0)
+        left[j] -= np.int8(runs)
+        accepted[j] = 0
 
 
 def start(block: Block) -> None:

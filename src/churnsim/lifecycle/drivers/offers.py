@@ -10,6 +10,8 @@ from churnsim.lifecycle.settings import Contact
 from churnsim.lifecycle.treatment import apply, fade, nobody
 from churnsim.offers.table import OfferTable
 
+NOBODY = nobody()
+
 
 class Offers:
     """What the treatment table does to a block."""
@@ -20,7 +22,7 @@ class Offers:
 
     def when(self, block: Block, month: Month, draws: Draws) -> tuple[Ids, Float64]:
         """Return the contacts of the run's first month."""
-        treatment = block.treatment if month.first and block.treatment is not None else nobody()
+        treatment = block.treatment if month.first and block.treatment is not None else NOBODY
         return treatment.row, treatment.time
 
     def act(self, block: Block, rows: Ids, hits: Ids, month: Month, draws: Draws) -> None:

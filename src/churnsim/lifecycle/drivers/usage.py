@@ -8,7 +8,7 @@ import numpy as np
 
 from churnsim.core.compiled import njit
 from churnsim.core.draws import stream
-from churnsim.core.smooth import exp_scalar
+from churnsim.core.smooth import exp_scalar, log_scalar
 from churnsim.lifecycle.block import Array, Block, Draws, Float32, Month
 from churnsim.lifecycle.driver import Driver
 from churnsim.lifecycle.settings import LifecycleSettings
@@ -50,10 +50,18 @@ def _use(a: Float32, b: Float32, c: Float32, d: Float32, level: Float32, shoppin
 
 def bill_shock(block: Block) -> Float32:
     """Return the log of the bill over the mean of the three before, held within 0 and 2, (n,) float32."""
-    now = block.ago("bill_amount", 0)
-    before = block.ago("bill_amount", 1) + block.ago("bill_amount", 2) + block.ago("bill_amount", 3)
-    ratio = np.maximum(now, LEAST_BILL) / np.maximum(before / np.float32(3), LEAST_BILL)
-    return np.asarray(np.log(ratio).clip(0.0, 2.0), np.float32)
+    shock = np.empty(len(block), np.float32)
+    now, one, two, three = (block.ago("bill_amount", months) for months in range(4))
+    _shock(now, one, two, three, shock)
+    return shock
+
+
+@njit
+def _shock(now: Float32, one: Float32, two: Float32, three: Float32, shock: Float32) -> None:
+    for j in range(shock.shape[0]):
+        before = (one[j] + two[j] + three[j]) / np.float32(3)
+        log_ratio = log_scalar(max(now[j], LEAST_BILL) / max(before, LEAST_BILL))
+        shock[j] = min(max(log_ratio, np.float32(0.0)), np.float32(2.0))
 
 
 def driver(settings: LifecycleSettings) -> Driver:
