@@ -247,6 +247,8 @@ def uniform4(key: Key, source: Stream, ids: Ids, *, month: int = 0, index: int =
         array.
     """
     lanes = np.empty((4, len(ids)), np.float32) if out is None else out
+    if lanes.shape not in ((2, len(ids)), (3, len(ids)), (4, len(ids))):
+        raise ValueError(f"lanes must have shape (2, 3 or 4; {len(ids)}) (got {lanes.shape})")
     _fill_lanes(ids, counter(month, index), source.number, key.low, key.high, lanes)
     return lanes
 

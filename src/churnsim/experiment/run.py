@@ -18,13 +18,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from churnsim.core.executor import Engine, open_pool
 from churnsim.errors import ConfigError
 from churnsim.evaluation.intervals import paired_difference
 from churnsim.experiment.load import BASE_SCENARIO, Loaded
-from churnsim.experiment.store import Store, writing
+from churnsim.experiment.store import Store, write_parquet, writing
 from churnsim.experiment.summary import METRICS, summarise
 from churnsim.experiment.tasks import Report, Task, make_tasks, run_tasks, versions
 
@@ -104,7 +103,7 @@ class Result:
 def _write_run(result: Result, folder: Path, command: Sequence[str]) -> None:
     write_config(folder, result.config)
     for name in ("cells", *RUN_FRAMES):
-        pq.write_table(result.frames.arrow[name], folder / f"{name}.parquet")
+        write_parquet(result.frames.arrow[name], folder / f"{name}.parquet")
     tables = folder / "tables"
     tables.mkdir()
     result.policies.to_csv(tables / "policies.csv", index=False)

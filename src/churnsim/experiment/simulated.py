@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from churnsim.experiment.run import provenance, write_config
 from churnsim.experiment.settings import Experiment
-from churnsim.experiment.store import writing
+from churnsim.experiment.store import write_parquet, writing
 
 PARTED = ("end_state", "events", "panel", "snapshot")
 
@@ -85,9 +84,9 @@ class Simulated:
 
     def _write(self, folder: Path, command: Sequence[str]) -> None:
         write_config(folder, self.experiment.plain())
-        pq.write_table(self.summaries, folder / "summaries.parquet")
+        write_parquet(self.summaries, folder / "summaries.parquet")
         for name, table in self.tables.items():
-            pq.write_table(table, folder / f"{name}.parquet")
+            write_parquet(table, folder / f"{name}.parquet")
         for name in PARTED:
             for number, part in enumerate(self.parts):
                 _share(part / f"{name}.parquet", folder / name / f"part-{number:05d}.parquet")

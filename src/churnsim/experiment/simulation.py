@@ -118,7 +118,8 @@ def make_jobs(simulation: Simulation) -> list[Job]:
     e = simulation.experiment
     plain = e.plain()
     reads: dict[str, Any] = {name: plain[name] for name in WORLD_SECTIONS}
-    reads |= {"inputs": _input_digests(e, simulation.folder), "replicate": simulation.replicate, "code": _surroundings()}
+    reads |= {"inputs": _input_digests(e, simulation.folder), "replicate": simulation.replicate,
+              "code": _surroundings()}
     jobs = []
     learns: dict[str, Any] = {}
     if simulation.has_campaign:
@@ -230,8 +231,9 @@ def _shortlisted(simulation: Simulation, world: World, base: Subscribers, models
     e = simulation.experiment
     assert e.simulation.policy is not None
     fitted = pickle.loads(simulation.store.arrays(models)[MODELS].tobytes())
-    plan = make_plan(world, fitted, base)
-    rows = shortlist(e.policies[e.simulation.policy], plan, budget=e.campaign.budget_amount, key=world.key)
+    settings = e.policies[e.simulation.policy]
+    plan = make_plan(world, fitted, base, learners=(settings.learner,) if settings.learner else ())
+    rows = shortlist(settings, plan, budget=e.campaign.budget_amount, key=world.key)
     short, some = plan.take(rows), base.take(rows)
     assert short.listable is not None
     arrays: Arrays = {"listable": np.array(short.listable)}
@@ -326,9 +328,9 @@ def _campaign(simulation: Simulation, parts: list[Job], reference: Summary
     policy = simulation.summary()
     policy.totals += reference.totals
     policy.totals[start:] += changed[1].totals - changed[0].totals
+    after = state_table(treated, month=simulation.months, labels=simulation.labels, latent=e.record.latent)
     tables = {"ledger": _ledger(touched, books), "contacts": pa.Table.from_pandas(wave.log.attempts.to_pandas()),
-              "lists": _lists(plan, choice.arm, choice.priority),
-              "treated": state_table(treated, month=simulation.months, labels=simulation.labels, latent=e.record.latent)}
+              "lists": _lists(plan, choice.arm, choice.priority), "treated": after}
     return policy, tables, metrics, choice.note
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -98,14 +98,15 @@ def fit_models(world: World) -> Models:
                   key=make_key(seed=e.seed, replicate=world.replicate, purpose="learner"))
 
 
-def _predictions(world: World, models: Models, base: Subscribers) -> dict[str, npt.NDArray[Any]]:
+def _predictions(world: World, models: Models, base: Subscribers, learners: Collection[str] | None = None
+                 ) -> dict[str, npt.NDArray[Any]]:
     """Return what the operator knows of `base` at the start of the campaign month: the arrays of a plan."""
     e = world.experiment
     table = observe(base, month=e.campaign_month, settings=e.signals, key=world.key)
     reach, contact_cost, allowed = world.reach(table)
     arms = world.arms()
     pilot_arm = [k for k, arm in enumerate(arms) if arm.channel == e.pilot.channel]
-    predicted = models.predict(features(table), planned_reach=reach[:, pilot_arm[0]])
+    predicted = models.predict(features(table), planned_reach=reach[:, pilot_arm[0]], learners=learners)
     column = [world.offers.names.index(arm.offer) for arm in arms]
     factor = np.array([e.channels[arm.channel].acceptance_factor for arm in arms])
     factor /= e.channels[e.pilot.channel].acceptance_factor
@@ -122,9 +123,9 @@ def _predictions(world: World, models: Models, base: Subscribers) -> dict[str, n
     return arrays
 
 
-def make_plan(world: World, models: Models, base: Subscribers) -> Plan:
-    """Return what the operator knows of `base` at the start of the campaign month."""
-    return _plan(world, _predictions(world, models, base), models.best, base.ids)
+def make_plan(world: World, models: Models, base: Subscribers, *, learners: Collection[str]) -> Plan:
+    """Return what the operator knows of `base` at the start of the campaign month, by the named learners."""
+    return _plan(world, _predictions(world, models, base, learners), models.best, base.ids)
 
 
 def _scale_odds(prob: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -145,7 +145,7 @@ class Summary:
 
         `expected_subscribers` is a float, every other column a whole number.
         """
-        months, groups, _ = self.totals.shape
+        months = len(self.totals)
         used = np.flatnonzero(self.totals.any(axis=(0, 2)))
         totals = self.totals[:, used].reshape(months * len(used), -1)
         columns: dict[str, pa.Array] = {"month": pa.array(np.repeat(np.arange(months) + self.start, len(used)))}

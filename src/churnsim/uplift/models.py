@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -145,7 +145,8 @@ class Models:
             total += discount_factor(month, rate_annual=self._rate) * stay ** (month - self._outcome_months)
         return total
 
-    def predict(self, X: pd.DataFrame, *, planned_reach: Float64) -> Predictions:
+    def predict(self, X: pd.DataFrame, *, planned_reach: Float64, learners: Collection[str] | None = None
+                ) -> Predictions:
         """Return predictions for the rows of `X`.
 
         Parameters
@@ -155,6 +156,8 @@ class Models:
         planned_reach
             (n,) chance of contact through the pilot's channel with the pilot's staff: effects of assignment
             are divided by it, valid because an unanswered attempt has no effect of its own.
+        learners
+            Names of those asked for; None: all.
         """
         risk = self.churn.predict(X)
         reach = np.maximum(planned_reach, self.settings.min_reach_prob)
@@ -162,6 +165,8 @@ class Models:
         half = sum(discount_factor(month, rate_annual=self._rate) for month in seen) / 2.0
         months = {}
         for name, learner in self.settings.learners.items():
+            if learners is not None and name not in learners:
+                continue
             per_contact = np.column_stack([self._effect(name, offer, X) / reach for offer in self.offers])
             if learner.outcome == "stayed":
                 per_contact = per_contact * (half + self.months_after(risk))[:, None]
