@@ -245,6 +245,11 @@ def uniform4(key: Key, source: Stream, ids: Ids, *, month: int = 0, index: int =
     out
         (2, n), (3, n) or (4, n) float32, C-contiguous: its lanes are filled, and it is returned instead of a new
         array.
+
+    Raises
+    ------
+    ValueError
+        `out` has another shape.
     """
     lanes = np.empty((4, len(ids)), np.float32) if out is None else out
     if lanes.shape not in ((2, len(ids)), (3, len(ids)), (4, len(ids))):
