@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from churnsim.core.columns import Subscribers
-from churnsim.core.draws import make_key, stream
-from churnsim.lifecycle.engine import Engine
-from churnsim.lifecycle.treatment import Treatment, everybody, nobody
-from churnsim.offers.table import offer_table
+from churnsim.core.draws import make_key
+from churnsim.lifecycle.default import Lifecycle
+from churnsim.lifecycle.treatment import Treatment, contacts, everybody, nobody
 from churnsim.population.columns import SCHEMA
 
-from .examples import LIVELY, OFFERS, constant, engine, lifecycle, same, subscribers, varied
+from .examples import KEY, LIVELY, OFFERS, constant, engine, lifecycle, same, subscribers, varied
 
 START = 2
 DISCOUNT, CONTRACT, RECOVERY, PROTECTION = range(1, 1 + len(OFFERS))
@@ -27,8 +26,7 @@ AMOUNTS = ("revenue", "cost_to_serve", "discount", "active", "active_prob", "und
 def mixed(ids):
     """Two thirds are contacted, at times and with acceptances that follow from the id."""
     ids = np.asarray(ids)
-    contact_time = np.where(ids % 3 > 0, (ids % 29) / 29.0, np.inf)
-    return Treatment(contact_time, np.where(ids % 3 > 0, ids % 5, 0).astype(np.int8))
+    return contacts(np.where(ids % 3 > 0, (ids % 29) / 29.0, np.inf), (ids % 5).astype(np.int8))
 
 
 def history(base, world=None):
@@ -42,9 +40,9 @@ def run(base, treatment, *, world=None, months=5, start=START, **how):
     base = base.copy()
     seen = {name: np.full((months, len(base)), np.nan) for name in AMOUNTS}
 
-    def watch(result):
+    def watch(block):
         for name in AMOUNTS:
-            seen[name][result.month - start, result.low:result.high] = getattr(result, name)
+            seen[name][block.month.number - start, block.low:block.high] = block[name]
 
     (world or engine()).run([(base, treatment)], start=start, months=months, observe=watch, **how)
     return base, seen
@@ -74,7 +72,7 @@ ALL = run(MANY, TREATED)
 def test_any_subset_in_any_order_gives_the_same_bits(rows, block):
     """Twins need only the touched ids to be run again."""
     rows = np.array(rows)
-    some = run(MANY.take(rows), Treatment(TREATED.contact_time[rows], TREATED.accepted[rows]), block=block)
+    some = run(MANY.take(rows), mixed(MANY.ids[rows]), block=block)
     assert_same(some, (ALL[0].take(rows), {name: values[:, rows] for name, values in ALL[1].items()}))
 
 
@@ -87,7 +85,7 @@ def test_arms_of_a_run_are_what_each_gives_alone():
 
 
 def test_an_empty_treatment_is_no_treatment():
-    assert_same(run(MANY, nobody(600)), run(MANY, None))
+    assert_same(run(MANY, nobody()), run(MANY, None))
 
 
 def test_months_in_one_run_or_in_two():
@@ -109,7 +107,8 @@ def test_the_decision_precedes_the_departure_by_the_notice():
 def test_active_and_undecided_follow_from_the_times():
     base, seen = run(MANY, TREATED, months=6)
     joined = base["join_month"]
-    contact = np.where(np.isfinite(TREATED.contact_time), TREATED.contact_time, 0.0)
+    contact = np.zeros(600)
+    contact[TREATED.row] = TREATED.time
     for age in range(6):
         month = START + age
         np.testing.assert_array_equal(seen["active"][age], (joined <= month) & (base["departure_time"] > month))
@@ -132,12 +131,13 @@ def test_nobody_leaves_before_joining_and_is_active_from_the_join_on():
 
 def test_no_twin_differs_before_its_first_contact():
     reference, twin = run(MANY, None, months=12)[0], run(MANY, TREATED, months=12)[0]
-    contact = START + TREATED.contact_time
+    contact = np.full(600, np.inf)
+    contact[TREATED.row] = START + TREATED.time
     earlier = np.minimum(reference["decision_time"], twin["decision_time"])
     differs = reference["decision_time"] != twin["decision_time"]
     assert differs.sum() > 50
     assert (earlier[differs] > contact[differs]).all()
-    untouched = np.isinf(TREATED.contact_time)
+    untouched = np.isinf(contact)
     assert same(reference.take(np.flatnonzero(untouched)), twin.take(np.flatnonzero(untouched)))
 
 
@@ -146,7 +146,7 @@ def test_a_contact_after_the_decision_has_no_effect():
     reference = run(MANY, None)[0]
     decision = reference["decision_time"]
     this_month = np.flatnonzero((decision > START) & (decision < START + 1) & (decision < START + 0.98))
-    later = Treatment(decision[this_month] - START + 0.01, np.full(len(this_month), DISCOUNT, np.int8))
+    later = contacts(decision[this_month] - START + 0.01, np.full(len(this_month), DISCOUNT, np.int8))
     twin, seen = run(MANY.take(this_month), later)
     for name in ("decision_time", "departure_time", "cause"):
         np.testing.assert_array_equal(twin[name], reference[name][this_month])
@@ -176,8 +176,7 @@ def test_a_running_discount_is_due_whoever_gave_it():
 
 
 def test_treating_one_id_changes_that_id_only():
-    one = nobody(600)
-    one.contact_time[77], one.accepted[77] = 0.1, DISCOUNT
+    one = Treatment(np.array([77]), np.array([0.1]), np.array([DISCOUNT], np.int8))
     reference, twin = run(MANY, None), run(MANY, one)
     others = np.delete(np.arange(600), 77)
     assert_same((twin[0].take(others), {name: values[:, others] for name, values in twin[1].items()}),
@@ -223,14 +222,15 @@ def test_expected_presence_is_the_mean_over_clocks():
     rows = np.arange(100, 100 + n)
     contact_time = np.where(rows % 3 > 0, 0.3 + 0.65 * (rows % 7) / 7.0, np.inf)
     accepted = np.where(rows % 3 > 0, np.where(rows % 2, PROTECTION, DISCOUNT), 0).astype(np.int8)
-    treatment = Treatment(contact_time, accepted)
+    treatment = contacts(contact_time, accepted)
     base = subscribers(n, ids=rows, attention=0.2, contract_left_months=rows % 3, responsiveness=4.0)
     columns = ("active", "undecided", "billed")
     totals = {name: np.zeros((months, n)) for name in columns}
-    causes = {name: {**cause, "intercept": -2.0} for name, cause in LIVELY["causes"].items()}
-    world = engine(lifecycle(causes=causes))
+    usual = engine()
     for replicate in range(replicates):
-        world.table.clocks = tuple(stream(f"test.clock.{replicate}.{k}") for k in range(3))
+        # Clocks are keyed by the names of causes; the table of offers goes by their order.
+        causes = {f"{name}_{replicate}": {**cause, "intercept": -2.0} for name, cause in LIVELY["causes"].items()}
+        world = Lifecycle(lifecycle(causes=causes), usual.market, usual.offers, key=KEY)
         _, seen = run(base, treatment, world=world, months=months)
         for name in columns:
             totals[name] += seen[name]
@@ -321,14 +321,7 @@ def test_another_key_is_another_world():
     assert (other["usage_deviation"] != run(MANY, None)[0]["usage_deviation"]).all()
 
 
-def test_an_offer_table_for_other_causes_is_refused():
-    world = engine()
-    with pytest.raises(ValueError, match=r"^the offer table is made for 2 causes, the lifecycle has 3; "
-                                         r"give offer_table the causes of the lifecycle$"):
-        Engine(lifecycle(), world.market, offer_table({}, causes=("a", "b")), key=world.key)
-
-
 def test_nobody_at_all():
     base = Subscribers.empty(SCHEMA, np.arange(0))
-    run(base, nobody(0))
+    run(base, nobody())
     assert len(base) == 0 and {column.shape[-1] for column in base.columns.values()} == {0}
