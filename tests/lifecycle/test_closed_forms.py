@@ -235,7 +235,7 @@ def test_a_clock_fires_exactly_where_it_is_not_above_its_hazard():
         time, winner = np.empty(n), np.empty(n, np.int8)
         pieces_time, pieces_winner = np.empty(n), np.empty(n, np.int8)
         at = (counter(0), np.array([source.number]), KEY.low, KEY.high)
-        fire(ids, *at, hazard[None], np.empty(n, np.uint32), time, winner)
+        fire(ids, *at, hazard[None], time, winner)
         fire_in_pieces(ids, *at, np.ones((0, n)), hazard[None, None], pieces_time, pieces_winner)
         assert (winner == fires).all()
         assert (pieces_winner == fires).all()

@@ -78,6 +78,8 @@ def _hazards(x: Float32, weights: Float32, intercepts: Float32, offered: Ids, co
 
 # The hazard in float32 and the highest bits of a draw are each rounded: a margin keeps every row that can fire.
 SLACK = np.float32(1.000001)
+# Bits of the first word that a uniform does not use: with them, 1 - u could look up to 2**-26 larger than it is.
+LOWEST = np.uint32(63)
 
 
 @njit
@@ -106,7 +108,7 @@ def fire(ids: Ids, month_word: int, streams: Ids, k0: int, k1: int, hazards: Flo
         fill_high_words(ids, month_word, streams[k], k0, k1, words)
         # -log u >= 1 - u, and the word tells 1 - u from below: few rows need their whole draw and its logarithm.
         for j in range(n):
-            rest = np.float32(np.uint32(0xFFFFFFFF) - words[j]) * np.float32(2.0**-32)
+            rest = np.float32(np.uint32(0xFFFFFFFF) - (words[j] | LOWEST)) * np.float32(2.0**-32)
             near[j] = rest <= hazard[j] * SLACK
         for eight in range(eights.shape[0]):
             if eights[eight] == 0:
