@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import njit
 
 from churnsim.core.smooth import exp32, exp64_scalar, logistic32, logit
 
@@ -61,3 +64,33 @@ def test_relative_error_of_exp_in_double_precision():
 def test_exp_in_double_precision_is_nothing_far_below():
     assert [exp64_scalar(x) for x in (-700.1, -1e30, -np.inf)] == [0.0] * 3
     assert exp64_scalar(-700.0) > 0.0
+
+
+@njit
+def _exp64_into(x, out):
+    for j in range(len(x)):
+        out[j] = exp64_scalar(x[j])
+
+
+def exp64(x):
+    out = np.empty(len(x))
+    _exp64_into(np.asarray(x, np.float64), out)
+    return out
+
+
+def test_exp_in_double_precision_in_a_vector():
+    """A million arguments, and where the polynomial changes: close, rising, never nan, as in compiled kernels."""
+    edges = (np.arange(-1000, 1000) + 0.5) * np.log(2.0)
+    x = np.sort(np.concatenate([np.linspace(-700.0, 700.0, 1_000_001), edges, np.nextafter(edges, 0.0)]))
+    found = exp64(x)
+    np.testing.assert_allclose(found, [math.exp(value) for value in x], rtol=1e-13)
+    # Neighbours a rounding apart may fall by a rounding.
+    assert (np.diff(found) >= -2.0**-50 * found[1:]).all()
+    assert exp64([np.nextafter(-700.0, -701.0), -1e308, -np.inf]).tolist() == [0.0] * 3
+    assert exp64([700.0, 1e308, np.inf]).tolist() == pytest.approx([math.exp(700.0)] * 3, rel=1e-13)
+
+
+@given(st.floats(-800, 0), st.integers(0, 20), st.integers(0, 20))
+def test_exp_in_double_precision_has_the_same_bits_everywhere(x, before, after):
+    padded = np.concatenate([np.linspace(-9, 9, before), [x], np.linspace(-9, 9, after)])
+    assert exp64(padded)[before] == exp64_scalar(x)

@@ -12,8 +12,8 @@ from llvmlite import binding
 from small_world import small_world
 
 from churnsim.core import draws, smooth
-from churnsim.lifecycle import hazards, leaving
-from churnsim.lifecycle.drivers import service, shopping, usage
+from churnsim.lifecycle import hazards, leaving, treatment
+from churnsim.lifecycle.drivers import billing, service, shopping, usage
 
 pytestmark = pytest.mark.skipif(
     not binding.get_host_cpu_features().get("avx2", False),
@@ -32,6 +32,10 @@ KERNELS = {
     "_shop": (shopping, "float", 20),
     "_hazards": (hazards, "float", 9),
     "survive": (leaving, "double", 30),
+    "_shock": (usage, "float", 12),
+    "_charge": (billing, "float", 3),
+    "_fade": (treatment, "float", 14),
+    "fire": (leaving, "float", 2),
 }
 
 
