@@ -15,7 +15,7 @@ from churnsim.lifecycle.engine import Engine
 from churnsim.lifecycle.treatment import Treatment
 from churnsim.population.columns import SCHEMA
 
-from .examples import KEY, engine, subscribers, varied
+from .examples import KEY, subscribers, varied
 
 NOW = Month(7)
 EVENTS, OTHER = stream("test.events"), stream("test.other_events")
@@ -166,17 +166,3 @@ def test_arms_share_the_lanes_of_their_month():
     assert len({draws for _, _, low, draws, _ in seen if low == 0}) == 1
     for _, month, low, _, lanes in seen:
         np.testing.assert_array_equal(lanes, uniform4(KEY, EVENTS, base.ids[low:low + 3], month=month))
-
-
-def test_the_market_of_a_month_for_covariates_outside_a_run():
-    world = engine()
-    base = varied(np.arange(30))
-    base["bill_amount"] = np.array([90.0, 30.0, 30.0, 30.0, 45.0, 60.0])[:, None]
-    before = base.copy()
-    block = world.at(base, 12)
-    np.testing.assert_array_equal(block["promotion"], world.market.promotion[12][base["region"]])
-    np.testing.assert_array_equal(block["network"], world.market.network[12][base["region"]])
-    assert (block["season"] == world.market.season[12]).all()
-    # Month 12 stands in row 0, the three before it in rows 5, 4, 3: 90 over 45.
-    assert block["bill_shock"] == pytest.approx(np.full(30, np.log(2.0)))
-    assert all(np.array_equal(base[name], before[name]) for name in SCHEMA)

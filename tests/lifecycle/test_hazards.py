@@ -42,7 +42,7 @@ def decided(names, hazards, *changes, month=0, ids=IDS):
         times = np.array([np.broadcast_to(moment, n) for moment, _ in changes], np.float64)
         fire_in_pieces(ids, counter(month), streams, *KEY, times, pieces, time, winner)
     else:
-        fire(ids, counter(month), streams, *KEY, pieces[0], np.empty(n, np.uint32), time, winner)
+        fire(ids, counter(month), streams, *KEY, pieces[0], time, winner)
     return time, winner
 
 
