@@ -12,7 +12,7 @@ from churnsim.lifecycle.block import Array, Block, Draws, Month
 from churnsim.lifecycle.covariates import COVARIATES, weighted_sum
 from churnsim.lifecycle.driver import Driver, Step
 from churnsim.lifecycle.drivers import arrears, service, shopping, tenure, usage
-from churnsim.lifecycle.settings import LifecycleSettings, Suspension
+from churnsim.lifecycle.settings import CostToServe, LifecycleSettings, Suspension
 from churnsim.population.columns import STATES
 from churnsim.population.generate import initial_state
 
@@ -79,6 +79,22 @@ def shop(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) 
     block["ad_click_stock"] = keep * block["ad_click_stock"] + (u_click < logistic32(usual + attentive))
 
 
+def charge(cost: CostToServe, block: Block, month: Month, draws: Draws) -> None:
+    joined = block["join_month"] <= month.number
+    active = joined & (block["departure_time"] > month.number)
+    bill = block.ago("bill_amount", 0)
+    block["active"] = active
+    block["active_prob"] = block["active_next_prob"] * joined
+    block["billed"] = active & (block["decision_time"] > block["given_time"])
+    block["billed_prob"] = np.minimum(block["active_prob"], block["given_prob"])
+    block["revenue"] = bill
+    block["cost_to_serve"] = cost.fixed_amount * block["lines"] + cost.share_of_revenue * bill
+    runs = block["discount_left_months"] > 0
+    block["discount"] = np.where(runs, block["discount_share"] * np.minimum(block["plan_price_amount"], bill), 0.0)
+    block["discount_left_months"] -= runs
+    block["accepted"] = 0
+
+
 def age(settings: Suspension, block: Block, month: Month, draws: Draws) -> None:
     u_enter, u_resume, _, _ = draws.lanes(tenure.EVENTS)
     joined = block["join_month"] <= month.number
@@ -104,7 +120,8 @@ def _declining(block: Block) -> Array:
 def steps(settings: LifecycleSettings) -> dict[str, Step]:
     """Return the steps by the name of the driver whose compiled step they can stand in for."""
     return {"usage": partial(use, settings), "service": partial(serve, settings), "arrears": partial(miss, settings),
-            "shopping": partial(shop, settings), "tenure": partial(age, settings.suspension)}
+            "shopping": partial(shop, settings), "billing": partial(charge, settings.cost_to_serve),
+            "tenure": partial(age, settings.suspension)}
 
 
 def in_numpy(driver: Driver, settings: LifecycleSettings) -> Driver:
