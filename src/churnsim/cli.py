@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnsim.console import (
+    TABLE_FORMATS,
     Progress,
     json_text,
     note,
@@ -46,6 +47,9 @@ JOBS = click.option("--jobs", "-j", metavar="N", type=click.IntRange(min=1),
 ENGINE = click.option("--engine", type=click.Choice(["serial", "processes", "dask"]),
                       help="Where workers run: in this process, in processes of their own or on Dask. Results do not "
                            "depend on it.  [default: serial for one job, else processes]")
+SIMULATION_ENGINE = click.option(
+    "--engine", type=click.Choice(["serial", "threads", "processes", "dask"]),
+    help="Where partitions are simulated. Results do not depend on it.  [default: processes]")
 SCHEDULER = click.option("--scheduler", metavar="ADDRESS",
                          help="Scheduler of a running Dask cluster, such as tcp://10.0.0.1:8786, which must see the "
                               "results folder.  [default: a cluster on this machine]")
@@ -249,7 +253,9 @@ def new(name: str, preset: str) -> None:
 @EXPERIMENT
 @SET
 @click.option("--show", "resolved", is_flag=True, help="Print the resolved experiment with every default.")
-def validate(experiment: Path, overrides: tuple[str, ...], resolved: bool) -> None:
+@click.option("--plan", "planned", is_flag=True,
+              help="Print what happens in a month: drivers in their order, columns, draws.")
+def validate(experiment: Path, overrides: tuple[str, ...], resolved: bool, planned: bool) -> None:
     """Check an experiment file, and the table it starts from, without running it."""
     loaded = _load(experiment, overrides)
     for scenario in loaded.scenarios.values():
@@ -265,7 +271,12 @@ def validate(experiment: Path, overrides: tuple[str, ...], resolved: bool) -> No
         text = io.StringIO()
         YAML(typ="safe", pure=True).dump(loaded.experiment.plain(), text)
         show(text.getvalue().rstrip("\n"))
-    else:
+    if planned:
+        from churnsim.experiment.world import make_world
+        from churnsim.lifecycle.plan import plan_text
+
+        show(plan_text(make_world(loaded.experiment, replicate=0, folder=loaded.folder).engine))
+    if not (resolved or planned):
         show(f"OK: {experiment}")
 
 
@@ -291,26 +302,29 @@ def _reference(form: str) -> str:
 
 @commands.command()
 @EXPERIMENT
-@click.option("--months", metavar="N", type=int, required=True, help="Months that pass, from the start.")
-@click.option("--out", metavar="FILE", type=FILE, required=True, help="Table to write: .parquet or .csv.")
-@click.option("--latent", metavar="FILE", type=FILE, help="Also write what only the simulator knows.")
+@click.option("--months", metavar="N", type=int, help="Months that pass, from the start. [default: simulation.months]")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path),
+              help="Folder to write; finished partitions in it are used. A name in .parquet or .csv: everybody's state "
+                   "at the end as one table, and nothing else. [default: results/NAME]")
 @click.option("--replicate", metavar="N", type=int, default=0, show_default=True,
               help="Which replicate, from 0.")
+@SIMULATION_ENGINE
+@JOBS
+@SCHEDULER
+@QUIET
 @SET
-def simulate(experiment: Path, months: int, out: Path, latent: Path | None, replicate: int,
-             overrides: tuple[str, ...]) -> None:
-    """Let months pass without a campaign and write the subscribers as a table."""
-    require_formats(out, latent)
-    loaded = _load(experiment, overrides)
-    from churnsim.api import simulate as simulated
-    from churnsim.population.columns import SCHEMA
+def simulate(experiment: Path, months: int | None, out: Path | None, replicate: int, engine: Engine | None,
+             jobs: int | None, scheduler: str | None, quiet: bool, overrides: tuple[str, ...]) -> None:
+    """Let months pass, in partitions that fit into memory, and write what `record` asks for.
 
-    history = simulated(loaded, months=months, replicate=replicate)
-    write_table(out, history.to_pandas())
-    if latent is not None:
-        hidden = [column.name for column in SCHEMA.values() if column.visibility == "latent"]
-        write_table(latent, history.to_pandas(latent=True)[["subscriber", *hidden]])
-    show(f"wrote {out}: {len(history)} subscribers after {months} months")
+    A campaign falls into them if simulation.policy names one.
+    """
+    loaded = _load(experiment, (*overrides, *([] if months is None else [f"simulation.months={months}"])))
+    if out is not None and out.suffix in TABLE_FORMATS:
+        _simulate_table(loaded, out, replicate)
+    else:
+        folder = out or _default_out(loaded)
+        show(_simulate_folder(loaded, folder, replicate, jobs=jobs, engine=engine, scheduler=scheduler, quiet=quiet))
 
 
 @commands.command()
@@ -380,6 +394,36 @@ def _run_cells(loaded: Loaded, folder: Path, *, jobs: int | None, engine: Engine
     if not quiet:
         note(f"ran {result.ran} cells, reused {result.reused}")
     return result
+
+
+def _simulate_table(loaded: Loaded, out: Path, replicate: int) -> None:
+    from churnsim.api import simulate as simulated
+
+    e = loaded.experiment
+    if e.simulation.policy is not None:
+        raise ConfigError(f"{out}: one table shows no campaign; give a folder, or --set simulation.policy=null")
+    history = simulated(loaded, months=e.simulation.months, replicate=replicate)
+    write_table(out, history.to_pandas(latent=e.record.latent))
+    show(f"wrote {out}: {len(history):,} subscribers after {e.simulation.months} months")
+
+
+def _simulate_folder(loaded: Loaded, folder: Path, replicate: int, *, jobs: int | None, engine: Engine | None,
+                     scheduler: str | None, quiet: bool) -> str:
+    from churnsim.experiment.simulation import open_simulation, simulate
+
+    simulation = open_simulation(loaded, folder, replicate=replicate)
+    progress = None if quiet else Progress(simulation.unfinished())
+    try:
+        found = simulate(simulation, engine=engine, workers=jobs, scheduler=scheduler,
+                         report=progress.finished if progress else None)
+    except KeyboardInterrupt:
+        note(f"\ninterrupted: finished partitions are kept in {folder}; the same command goes on from there")
+        raise
+    finally:
+        if progress:
+            progress.close()
+    found.save(folder, command=sys.argv[1:])
+    return f"{found.table_text()}\n\nwrote {folder}"
 
 
 def _in_results(folder: Path, name: str) -> Path:

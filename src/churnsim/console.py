@@ -9,7 +9,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -18,32 +18,40 @@ from churnsim.errors import ConfigError, DataError, ResultsError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from churnsim.experiment.tasks import Task
-
 TABLE_FORMATS = (".parquet", ".csv")
 
 
-class Progress:
-    """What has been run so far: one changing line on a terminal, a line a stage elsewhere."""
+class Step(Protocol):
+    """Part of a long run: `label` names it, `group` what it is one of."""
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def group(self) -> str: ...
+
+
+class Progress:
+    """What has been run so far: one changing line on a terminal, a line a group elsewhere."""
+
+    def __init__(self, tasks: Sequence[Step]) -> None:
         self.began = time.monotonic()
         self.is_terminal = sys.stderr.isatty()
-        self.left = Counter(map(_stage, tasks))
+        self.left = Counter(task.group for task in tasks)
         self.cells = Counter(self.left)
         self.seconds: dict[str, float] = defaultdict(float)
         if self.is_terminal and tasks:
             self._line(0, len(tasks), "starting")
 
-    def finished(self, task: Task, seconds: float, done: int, total: int) -> None:
+    def finished(self, task: Step, seconds: float, done: int, total: int) -> None:
         """Count a finished cell."""
-        stage = _stage(task)
-        self.left[stage] -= 1
-        self.seconds[stage] += seconds
+        group = task.group
+        self.left[group] -= 1
+        self.seconds[group] += seconds
         if self.is_terminal:
             self._line(done, total, task.label)
-        elif not self.left[stage]:
-            note(f"{stage}: {self.cells[stage]} cells, {self.seconds[stage]:.1f} s")
+        elif not self.left[group]:
+            note(f"{group}: {self.cells[group]} cells, {self.seconds[group]:.1f} s")
 
     def close(self) -> None:
         """Clear the changing line."""
@@ -53,10 +61,6 @@ class Progress:
     def _line(self, done: int, total: int, label: str) -> None:
         elapsed = time.monotonic() - self.began
         click.echo(f"\r\x1b[K{done}/{total} cells, {elapsed:.0f} s: {label}", nl=False, err=True)
-
-
-def _stage(task: Task) -> str:
-    return task.stage if task.policy is None else f"policy {task.policy}"
 
 
 def read_json(path: Path) -> Any:

@@ -139,7 +139,7 @@ def test_a_missing_input_file_is_refused(tmp_path: Path) -> None:
 
 def test_versions_and_sources_are_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert versions()["numpy"].count(".") == 2 and versions()["python"].startswith("3.")
-    monkeypatch.setattr("churnsim.experiment.tasks._surroundings", lambda: {"churnsim": "other sources"})
+    monkeypatch.setattr("churnsim.experiment.tasks.surroundings", lambda: {"churnsim": "other sources"})
     assert not set(keys(load_small()).values()) & set(BEFORE.values())
 
 
@@ -182,7 +182,7 @@ HERE = {"churnsim": "1a2b", "numpy": "2.1.0"}
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store without cells, on a file system that shows late what others wrote; workers have what `HERE` says."""
-    monkeypatch.setattr("churnsim.experiment.tasks._surroundings", lambda: HERE)
+    monkeypatch.setattr("churnsim.experiment.tasks.surroundings", lambda: HERE)
     monkeypatch.setattr("churnsim.experiment.store.SHARED_SECONDS", 0.5)
     found = Store(tmp_path)
     found.folder.mkdir()

@@ -60,6 +60,26 @@ class Simulated:
                 "currency": e.currency, "months": e.simulation.months, "subscribers": self.subscribers,
                 "policy": e.simulation.policy, "campaign": self.metrics, "note": self.note}
 
+    def table_text(self) -> str:
+        """Return the last month of each world, and what the campaign came to, as lines to read."""
+        e = self.experiment
+        rows = self.summaries.to_pandas()
+        lines = [f"{self.subscribers:,} subscribers in {e.simulation.months} months"]
+        for world, months in rows.groupby("world", sort=False):
+            totals = months.groupby("month").sum(numeric_only=True)
+            if len(totals):
+                rate = totals["decided"].sum() / max(totals["subscribers"].sum(), 1)
+                lines.append(f"{world}: {int(totals['subscribers'].iloc[-1]):,} active in the last month, "
+                             f"{rate:.2%} decide to leave a month, revenue {totals['revenue_cents'].sum() / 100:,.0f} "
+                             f"{e.currency}")
+        if self.metrics:
+            m = self.metrics
+            lines.append(f"policy {e.simulation.policy} in month {e.campaign_month}: {m['targeted']:,} targeted, "
+                         f"{m['reached_in_time']:,} reached in time, {m['accepted']:,} accepted; net value over "
+                         f"{e.evaluation.horizon_months} months {m['net_value']:,.0f} {e.currency} "
+                         f"(realised {m['net_value_realised']:,.0f})")
+        return "\n".join([*lines, *([self.note] if self.note else [])])
+
     def save(self, folder: Path, *, command: Sequence[str] = ()) -> Path:
         """Write the folder; files appear whole, summary.json last. Returns the folder.
 

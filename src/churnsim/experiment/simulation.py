@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from churnsim.config.digest import digest
 from churnsim.core.columns import Subscribers
-from churnsim.core.executor import Engine, open_pool, run_jobs
+from churnsim.core.executor import Engine, open_pool
 from churnsim.errors import ConfigError
 from churnsim.evaluation.ledger import Bookkeeper, ledger_frame
 from churnsim.experiment.load import Loaded
@@ -29,7 +29,7 @@ from churnsim.experiment.settings import Experiment
 from churnsim.experiment.simulated import Simulated
 from churnsim.experiment.stages import campaign_metrics, fit_models, make_plan, resolve, work_list
 from churnsim.experiment.store import Cell, Store, writing
-from churnsim.experiment.tasks import PLAN_SECTIONS, WORLD_SECTIONS, _input_digests, _surroundings
+from churnsim.experiment.tasks import PLAN_SECTIONS, WORLD_SECTIONS, input_digests, run_cells, surroundings
 from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.engine import Observer
@@ -85,6 +85,14 @@ class Simulation:
         return Summary(e.record.by, group_sizes(e.record.by, regions=regions), causes=len(e.lifecycle.causes),
                        start=start, months=self.months - start)
 
+    def jobs(self) -> list[Job]:
+        """Return the jobs, the models of the campaign first; a job's key tells all its cell depends on."""
+        return _make_jobs(self)
+
+    def unfinished(self) -> list[Job]:
+        """Return the jobs whose cells are not finished."""
+        return [job for job in self.jobs() if not self.store.has(job.key)]
+
 
 @dataclass(frozen=True)
 class Job:
@@ -100,10 +108,8 @@ class Job:
     number: int
     part: tuple[int, int] | None
 
-    policy = None
-
     @property
-    def stage(self) -> str:
+    def group(self) -> str:
         """What the job is one of, for progress."""
         return MODELS if self.part is None else "partition"
 
@@ -113,13 +119,12 @@ class Job:
         return "models of the campaign" if self.part is None else f"partition {self.number}"
 
 
-def make_jobs(simulation: Simulation) -> list[Job]:
-    """Return the jobs of a simulation, the models first; a job's key tells all it depends on."""
+def _make_jobs(simulation: Simulation) -> list[Job]:
     e = simulation.experiment
     plain = e.plain()
     reads: dict[str, Any] = {name: plain[name] for name in WORLD_SECTIONS}
-    reads |= {"inputs": _input_digests(e, simulation.folder), "replicate": simulation.replicate,
-              "code": _surroundings()}
+    reads |= {"inputs": input_digests(e, simulation.folder), "replicate": simulation.replicate,
+              "code": surroundings()}
     jobs = []
     learns: dict[str, Any] = {}
     if simulation.has_campaign:
@@ -246,16 +251,28 @@ def _shortlisted(simulation: Simulation, world: World, base: Subscribers, models
 Report = Callable[[Job, float, int, int], None]
 
 
-def simulate(loaded: Loaded, out: Path, *, replicate: int = 0, engine: Engine = "threads", workers: int | None = None,
+def open_simulation(loaded: Loaded, out: Path, *, replicate: int = 0) -> Simulation:
+    """Return the simulation of an experiment whose cells are kept in the folder `out`.
+
+    Raises
+    ------
+    ConfigError
+        `replicate` is below 0.
+    """
+    if replicate < 0:
+        raise ConfigError(f"replicate: must be at least 0 (got {replicate})")
+    return Simulation(loaded.experiment, replicate, loaded.folder.absolute(), Store(out.absolute()))
+
+
+def simulate(simulation: Simulation, *, engine: Engine | None = None, workers: int | None = None,
              scheduler: str | None = None, report: Report | None = None) -> Simulated:
-    """Let the months of `simulation` pass, partition by partition.
+    """Let the months pass, partition by partition; finished cells are used.
 
     Parameters
     ----------
-    out
-        Folder whose finished cells are used and in which new ones are kept.
     engine, workers, scheduler
-        See :func:`churnsim.core.executor.open_pool`; results do not depend on them.
+        See :func:`churnsim.core.executor.open_pool`; None: processes, as many as processors. Results do not
+        depend on them.
     report
         Called after each cell with the job, its seconds, cells done and cells to do.
 
@@ -264,28 +281,24 @@ def simulate(loaded: Loaded, out: Path, *, replicate: int = 0, engine: Engine = 
     ConfigError, DataError, ResultsError
         The engine cannot be had; the operator's table cannot be used; results cannot be written.
     """
-    if replicate < 0:
-        raise ConfigError(f"replicate: must be at least 0 (got {replicate})")
-    store = Store(out.absolute())
-    simulation = Simulation(loaded.experiment, replicate, loaded.folder.absolute(), store)
-    jobs = make_jobs(simulation)
+    store, jobs = simulation.store, simulation.jobs()
     with writing(store.folder / ".new"):
         store.folder.mkdir(parents=True, exist_ok=True)
     store.sweep()
-    todo = {job.key: job for job in jobs if not store.has(job.key)}
+    todo = {job.key: job for job in simulation.unfinished()}
     models = jobs[0].key if jobs[0].part is None else None
     needs = {key: [models] for key in todo if models is not None and key != models}
-    with open_pool(engine, workers=workers, scheduler=scheduler) as pool:
-        done = run_jobs(pool, {key: partial(run_job, simulation, job, models) for key, job in todo.items()},
-                        needs=needs, label=lambda key: todo[key].label)
+    with open_pool(engine or ("dask" if scheduler else "processes"), workers=workers, scheduler=scheduler) as pool:
+        done = run_cells(pool, {key: partial(run_job, simulation, job, models) for key, job in todo.items()},
+                         store=store, needs=needs, label=lambda key: todo[key].label)
         for count, (key, seconds) in enumerate(done, start=1):
             if report is not None:
                 report(todo[key], seconds, count, len(todo))
     parts = [job for job in jobs if job.part is not None]
-    return _collect(simulation, parts, ran=len(todo), reused=len(jobs) - len(todo))
+    return _collect(simulation, parts, models, ran=len(todo), reused=len(jobs) - len(todo))
 
 
-def _collect(simulation: Simulation, parts: list[Job], *, ran: int, reused: int) -> Simulated:
+def _collect(simulation: Simulation, parts: list[Job], models: str | None, *, ran: int, reused: int) -> Simulated:
     store = simulation.store
     summary = simulation.summary()
     for job in parts:
@@ -295,8 +308,8 @@ def _collect(simulation: Simulation, parts: list[Job], *, ran: int, reused: int)
     tables: dict[str, pa.Table] = {}
     metrics: dict[str, float] = {}
     note = ""
-    if simulation.has_campaign:
-        totals[WORLDS[1]], tables, metrics, note = _campaign(simulation, parts, summary)
+    if models is not None:
+        totals[WORLDS[1]], tables, metrics, note = _campaign(simulation, parts, models, summary)
     worlds = [total.table(simulation.labels, regions=regions) for total in totals.values()]
     named = [table.add_column(0, "world", pa.array([world] * len(table), pa.string()))
              for world, table in zip(totals, worlds, strict=True)]
@@ -306,13 +319,12 @@ def _collect(simulation: Simulation, parts: list[Job], *, ran: int, reused: int)
                      tuple(store.folder / job.key for job in parts), tables, metrics, note, subscribers, ran, reused)
 
 
-def _campaign(simulation: Simulation, parts: list[Job], reference: Summary
+def _campaign(simulation: Simulation, parts: list[Job], models: str, reference: Summary
               ) -> tuple[Summary, dict[str, pa.Table], dict[str, float], str]:
     """Make and work the list, step those with an order again, and add up what that changed."""
     e, world = simulation.experiment, simulation.world()
     assert e.simulation.policy is not None
     settings = e.policies[e.simulation.policy]
-    models = make_jobs(simulation)[0].key
     fitted = pickle.loads(simulation.store.arrays(models)[MODELS].tobytes())
     plan, base = _all_shortlists(simulation, parts, world, fitted)
     choice = choose(settings, plan, budget=e.campaign.budget_amount, key=world.key)

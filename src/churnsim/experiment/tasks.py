@@ -54,11 +54,15 @@ class Task:
     folder: Path
 
     @property
+    def group(self) -> str:
+        """What the task is one of, for progress."""
+        return self.stage if self.policy is None else f"policy {self.policy}"
+
+    @property
     def label(self) -> str:
         """What the task is, for progress and messages."""
-        what = self.stage if self.policy is None else f"policy {self.policy}"
         where = "" if self.scenario == "base" else f", scenario {self.scenario}"
-        return f"{what}, replicate {self.replicate}{where}"
+        return f"{self.group}, replicate {self.replicate}{where}"
 
 
 def versions() -> dict[str, str]:
@@ -68,7 +72,8 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def _surroundings() -> dict[str, str]:
+def surroundings() -> dict[str, str]:
+    """Return the sources and versions that every cell depends on."""
     return {"churnsim": source_digest()[:16], **versions()}
 
 
@@ -80,14 +85,14 @@ def make_tasks(loaded: Loaded) -> list[list[Task]]:
 
 def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task]:
     plain = e.plain()
-    inputs = _input_digests(e, folder)
+    inputs = input_digests(e, folder)
     world = {name: plain[name] for name in WORLD_SECTIONS}
     planning = {name: plain[name] for name in PLAN_SECTIONS}
     evaluation, channels = plain["evaluation"], plain["campaign"]["channels"]
 
     def key(stage: str, replicate: int, needs: tuple[str, ...], reads: Mapping[str, Any]) -> str:
         return digest({"stage": stage, "replicate": replicate, "needs": needs, "reads": reads,
-                       "code": _surroundings()})
+                       "code": surroundings()})
 
     for replicate in range(e.replicates):
         first = key("history", replicate, (), {"world": world, "inputs": inputs})
@@ -104,7 +109,7 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
             yield Task(own, "policy", scenario, replicate, name, needs, e, folder)
 
 
-def _input_digests(e: Experiment, folder: Path) -> dict[str, str]:
+def input_digests(e: Experiment, folder: Path) -> dict[str, str]:
     """Return the sha256 of every input file."""
     import hashlib
 
@@ -193,7 +198,7 @@ def run_cells(pool: Pool, jobs: Mapping[str, Callable[[], float]], *, store: Sto
     ResultsError
         A worker does not share the store, or is lost again and again.
     """
-    there = {key: partial(compute_there, job, key, needs.get(key, ()), store, _surroundings())
+    there = {key: partial(compute_there, job, key, needs.get(key, ()), store, surroundings())
              for key, job in jobs.items()}
     for key, seconds in run_jobs(pool, there, needs=needs, label=label):
         if not store.appears(key):
@@ -204,7 +209,7 @@ def run_cells(pool: Pool, jobs: Mapping[str, Callable[[], float]], *, store: Sto
 def compute_there(compute: Callable[[], float], key: str, needs: Collection[str], store: Store,
                   expected: Mapping[str, str]) -> float:
     """Compute a cell on a worker, unless it is there; refuse if it would not be the cell the key stands for."""
-    here = _surroundings()
+    here = surroundings()
     if here != expected:
         other = ", ".join(f"{name} {here.get(name)} (expected {value})" for name, value in expected.items()
                           if here.get(name) != value)
