@@ -11,6 +11,7 @@ from socket import gethostname
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from churnsim.errors import ResultsError
@@ -65,7 +66,7 @@ def test_a_failed_write_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyP
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    monkeypatch.setattr(pq, "write_table", full)
     with pytest.raises(ResultsError) as caught:
         store.write(KEY, CELL)
     assert str(caught.value) == (
@@ -79,7 +80,7 @@ def test_an_interrupted_write_leaves_nothing(store: Store, monkeypatch: pytest.M
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", stop)
+    monkeypatch.setattr(pq, "write_table", stop)
     with pytest.raises(KeyboardInterrupt):
         store.write(KEY, CELL)
     assert list(store.folder.iterdir()) == []
