@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,20 +17,22 @@ from churnsim.campaign.wave import planned_contact_time
 from churnsim.capacity.orders import Orders
 from churnsim.capacity.work import work as work_orders
 from churnsim.config.messages import did_you_mean
-from churnsim.core.columns import HISTORY_MONTHS, Column, Subscribers
+from churnsim.core.columns import Subscribers
 from churnsim.core.draws import make_key
+from churnsim.core.executor import Engine
 from churnsim.errors import ConfigError
-from churnsim.evaluation.truth import responses
+from churnsim.evaluation.truth import realised_responses, responses
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.world import World, make_world
-from churnsim.lifecycle.drivers.tenure import states_at
-from churnsim.population.columns import SCHEMA
+from churnsim.lifecycle.record import Labels, state_table
 from churnsim.signals.observe import active_rows
+
+if TYPE_CHECKING:
+    from churnsim.experiment.simulated import Simulated
 
 MAX_MONTHS = 600
 MAX_DRAWS = 1000
-NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -83,36 +85,13 @@ class History:
             and `decision_time` are in months since the start, null where it has not come to that; without
             `latent`, `departure_time` is null for those who have not left yet.
         """
-        columns: dict[str, pa.Array] = {"subscriber": pa.array(self.base.ids)}
-        if self.source_id is not None:
-            columns["source_id"] = pa.array(self.source_id, pa.string())
-        for column in SCHEMA.values():
-            if latent or column.visibility == "observed":
-                columns.update(self._arrays(column))
-        if not latent:
-            left = self.base["departure_time"]
-            columns["departure_time"] = pa.array(left, mask=left > self.month)
-        return pa.table(columns)
+        labels = Labels(tuple(self.experiment.offers), tuple(self.experiment.lifecycle.causes))
+        return state_table(self.base, month=self.month, labels=labels, latent=latent, source_id=self.source_id)
 
     def to_pandas(self, *, latent: bool = False) -> pd.DataFrame:
         """Return :meth:`to_arrow` as a DataFrame, codes as categories."""
         frame: pd.DataFrame = self.to_arrow(latent=latent).to_pandas()
         return frame
-
-    def _arrays(self, column: Column) -> Iterator[tuple[str, pa.Array]]:
-        name = column.name
-        if column.history:
-            for ago in range(1, HISTORY_MONTHS + 1):
-                yield f"{name}_lag{ago}", pa.array(self.base.lag(name, month=self.month, months_ago=ago))
-            return
-        values = states_at(self.base, month=self.month) if name == "state" else self.base[name]
-        e = self.experiment
-        labels = column.categories or {"offer_code": (NONE, *e.offers),
-                                       "cause": (NONE, *e.lifecycle.causes)}.get(name)
-        if labels:
-            yield name, pa.DictionaryArray.from_arrays(pa.array(values), pa.array(labels))
-        else:
-            yield name, pa.array(values, mask=np.isinf(values) if values.dtype.kind == "f" else None)
 
 
 class Worked(NamedTuple):
@@ -168,14 +147,9 @@ def simulate(exp: Loaded, *, months: int | None = None, replicate: int = 0) -> H
 
 def _simulate(experiment: Experiment, folder: Path, *, replicate: int, month: int) -> History:
     world = _world(experiment, folder, replicate=replicate, month=month)
-    table = world.table()
     base = world.population()
     world.engine.run([(base, None)], start=0, months=month)
-    source_id = None
-    if table is not None:
-        known = dict(zip(table.ids.tolist(), table.source_id.tolist(), strict=True))
-        source_id = np.array([known.get(i) for i in base.ids.tolist()], dtype=object)
-    return History(experiment, folder, replicate, month, base, source_id)
+    return History(experiment, folder, replicate, month, base, world.source_id(base))
 
 
 def _world(experiment: Experiment, folder: Path, *, replicate: int, month: int) -> World:
@@ -185,8 +159,46 @@ def _world(experiment: Experiment, folder: Path, *, replicate: int, month: int) 
     return make_world(experiment, replicate=replicate, folder=folder)
 
 
+def simulate_to(exp: Loaded, out: str | Path, *, replicate: int = 0, jobs: int | None = None,
+                engine: Engine | None = None, scheduler: str | None = None) -> Simulated:
+    """Let the months of section `simulation` pass, in partitions that fit into memory, and write a folder.
+
+    Parameters
+    ----------
+    exp
+        A loaded experiment; `simulation` says how many months pass, whether there is a campaign, and how many
+        subscribers a partition has, `record` what is written.
+    out
+        Folder to write; finished partitions in it are used.
+    replicate
+        Which replicate, from 0.
+    jobs, engine, scheduler
+        Workers, what they are ("serial", "threads", "processes", "dask"; None: processes) and the address of a
+        Dask scheduler. Results do not depend on them.
+
+    Returns
+    -------
+    Simulated
+        Summaries and what the campaign came to; the files of `out` are those of docs/simulation.md.
+
+    Raises
+    ------
+    ConfigError
+        The engine, jobs and scheduler do not fit together, or `replicate` is out of range.
+    ResultsError
+        Results cannot be written; finished partitions stay.
+    """
+    from churnsim.experiment.simulation import open_simulation
+    from churnsim.experiment.simulation import simulate as run
+
+    found = run(open_simulation(exp, Path(out), replicate=replicate), engine=engine, workers=jobs, scheduler=scheduler)
+    found.save(Path(out))
+    return found
+
+
 def twins(history: History, *, at_month: int | None = None, offers: Collection[str] | None = None,
-          draws: int | None = None, channel: str | None = None) -> pd.DataFrame:
+          subscribers: Collection[int] | None = None, draws: int | None = None, channel: str | None = None,
+          realised: bool = False) -> pd.DataFrame:
     """Compute the true expected effect of a contact on each subscriber, by the offer accepted in it.
 
     Every subscriber lives the same futures with and without the contact; the clocks of leaving are
@@ -201,10 +213,16 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
         from the start, which gives the same subscribers as `history` had then.
     offers
         Names of offers; None: all. The effect of one does not depend on which others are asked for.
+    subscribers
+        Ids of those asked for, who must be on the network at the month's start; None: all who are. The effect on
+        one does not depend on who else is asked for.
     draws
         Futures to average over, 1 to 1000; None: evaluation.inner_draws.
     channel
         Adds the probability that each offer is accepted when made through this channel.
+    realised
+        True adds what happens to the twins in the history's own future, one of many: ``_value_realised`` and
+        ``_staying_realised`` (-1, 0 or 1). For looking at mechanisms; nobody can choose by it.
 
     Returns
     -------
@@ -230,9 +248,11 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
     if month != history.month:
         history = _simulate(history.experiment, history.folder, replicate=history.replicate, month=month)
     world = _world(e, history.folder, replicate=history.replicate, month=month)
-    base = history.base.take(active_rows(history.base, month=month))
-    found = responses(base, world.inner_engines(), e.evaluation, month=month,
-                      contact_time=planned_contact_time(e.signals.list_delay_days))
+    base = _asked(history.base.take(active_rows(history.base, month=month)), subscribers, month)
+    contact_time = planned_contact_time(e.signals.list_delay_days)
+    found = responses(base, world.inner_engines(), e.evaluation, month=month, contact_time=contact_time)
+    once = realised_responses(base, world.engine, e.evaluation, month=month,
+                              contact_time=contact_time) if realised else None
     columns: dict[str, npt.NDArray[np.float64]] = {}
     count = len(found.value)
     for code, name in enumerate(("contact", *world.offers.names)):
@@ -241,11 +261,26 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
         columns[f"{name}_value_se"] = (value.std(axis=0, ddof=1) / np.sqrt(count) if count > 1
                                        else np.full(len(base), np.nan))
         columns[f"{name}_staying"] = found.staying[:, code].mean(axis=0)
+        if once is not None:
+            columns[f"{name}_value_realised"] = once.value[0, code]
+            columns[f"{name}_staying_realised"] = once.staying[0, code]
         if code and channel is not None:
             columns[f"{name}_accept_prob"] = acceptance_prob(
                 e.offers[name], base, engine=world.engine, month=month,
                 channel_factor=e.channels[channel].acceptance_factor)
     return pd.DataFrame(columns, index=pd.Index(base.ids, name="subscriber"))
+
+
+def _asked(base: Subscribers, subscribers: Collection[int] | None, month: int) -> Subscribers:
+    """Return the rows of those asked for, in the base's order."""
+    if subscribers is None:
+        return base
+    asked = np.array(sorted(set(subscribers)), np.int64)
+    absent = np.setdiff1d(asked, base.ids)
+    if len(absent):
+        raise ConfigError(f"subscribers: {absent[0]} is not on the network in month {month} ({len(absent)} such ids); "
+                          "leave them out")
+    return base.take(np.flatnonzero(np.isin(base.ids, asked)))
 
 
 def _narrowed(e: Experiment, offers: Collection[str] | None, draws: int | None) -> Experiment:

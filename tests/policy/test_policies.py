@@ -15,7 +15,8 @@ from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import Arm, Plan
 from churnsim.policy.policies import Choice, choose
 from churnsim.policy.settings import BUDGETED, Kind, PolicySettings
-from churnsim.uplift.models import RANKINGS, BestCampaign
+from churnsim.uplift.best import BestCampaign
+from churnsim.uplift.models import RANKINGS
 
 KEY = make_key(seed=1, replicate=0)
 ARMS = (Arm("gift", 1, "call"), Arm("gift", 1, "sms"), Arm("device", 2, "call"), Arm("device", 2, "sms"))

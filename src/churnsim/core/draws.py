@@ -193,7 +193,7 @@ def fill_high_words(ids: Ids, c2: int, c3: int, k0: int, k1: int, out: Words) ->
         out[j] = uint32(w0)
 
 
-@inlined
+@njit
 def uniform_scalar(identity: int, c2: int, c3: int, k0: int, k1: int) -> np.float64:
     """Return the draw of :func:`uniform` for one id."""
     mask = uint64(0xFFFFFFFF)

@@ -55,30 +55,50 @@ def responses(base: Subscribers, engines: Sequence[Lifecycle], settings: Evaluat
     contact_time
         Part of the month gone at the contact.
     """
-    offers = engines[0].offers
-    n, arms = len(base), 2 + len(offers.names)
-    value = np.zeros((len(engines), arms, n))
-    staying = np.zeros((len(engines), arms, n))
-    last = min(CHURN_MONTHS, settings.horizon_months - 1)
-    for draw, engine in enumerate(engines):
-
-        def post(block: Block, draw: int = draw) -> None:
-            age = block.month.number - month
-            rows = slice(block.low, block.high)
-            factor = discount_factor(age, rate_annual=settings.discount_rate_annual)
-            margin = block["revenue"].astype(np.float64) - block["cost_to_serve"]
-            total = value[draw, block.arm]
-            total[rows] += factor * (block["active_prob"] * margin - block["billed_prob"] * block["discount"])
-            if age == 0:
-                direct = offers.direct_cost_per_line_amount[block["accepted"]] * block["lines"]
-                total[rows] -= block["undecided_prob"] * direct
-            if age == last:
-                staying[draw, block.arm, rows] = block["active_prob"]
-
-        treated = [everybody(n, contact_time=contact_time, accepted=code) for code in range(arms - 1)]
-        engine.run([(base.copy(), None), *((base.copy(), t) for t in treated)], start=month,
-                   months=settings.horizon_months, observe=post, realise=False, threads=threads)
+    worth = [_worth(base, engine, settings, month=month, contact_time=contact_time, realise=False, threads=threads)
+             for engine in engines]
+    value, staying = (np.stack(arrays) for arrays in zip(*worth, strict=True))
     return Responses(value[:, 1:] - value[:, :1], staying[:, 1:] - staying[:, :1])
+
+
+def realised_responses(base: Subscribers, engine: Lifecycle, settings: EvaluationSettings, *, month: int,
+                       contact_time: float, threads: int = 1) -> Responses:
+    """Let every treatment of everybody happen under the world's own draws: what the realised twins differ by.
+
+    The same as :func:`responses` for one future in which subscribers leave or stay: `staying` is -1, 0 or 1. Of
+    no use for choosing whom to treat, since nobody knows the future.
+    """
+    value, staying = _worth(base, engine, settings, month=month, contact_time=contact_time, realise=True,
+                            threads=threads)
+    return Responses((value[1:] - value[0])[None], (staying[1:] - staying[0])[None])
+
+
+def _worth(base: Subscribers, engine: Lifecycle, settings: EvaluationSettings, *, month: int, contact_time: float,
+           realise: bool, threads: int) -> tuple[Float64, Float64]:
+    """Return discounted margin less offer cost and being active at last, (2 + offers, n): no contact first."""
+    offers = engine.offers
+    n, arms = len(base), 2 + len(offers.names)
+    value, staying = np.zeros((arms, n)), np.zeros((arms, n))
+    last = min(CHURN_MONTHS, settings.horizon_months - 1)
+    active, billed, undecided = (name if realise else f"{name}_prob" for name in ("active", "billed", "undecided"))
+
+    def post(block: Block) -> None:
+        age = block.month.number - month
+        rows = slice(block.low, block.high)
+        factor = discount_factor(age, rate_annual=settings.discount_rate_annual)
+        margin = block["revenue"].astype(np.float64) - block["cost_to_serve"]
+        total = value[block.arm]
+        total[rows] += factor * (block[active] * margin - block[billed] * block["discount"])
+        if age == 0:
+            direct = offers.direct_cost_per_line_amount[block["accepted"]] * block["lines"]
+            total[rows] -= block[undecided] * direct
+        if age == last:
+            staying[block.arm, rows] = block[active]
+
+    treated = [everybody(n, contact_time=contact_time, accepted=code) for code in range(arms - 1)]
+    engine.run([(base.copy(), None), *((base.copy(), t) for t in treated)], start=month,
+               months=settings.horizon_months, observe=post, realise=realise, threads=threads)
+    return value, staying
 
 
 def expected_effects(found: Responses, *, offer_code: Sequence[int], accept: Float64, reach: Float64,

@@ -3,6 +3,8 @@
 Partitions know nothing of each other. A campaign couples subscribers by budget and staff alone: each partition
 sends the shortlist that could be on the campaign's list, the list is made and worked in one place, and those with
 an order are stepped again from the campaign month, with and without it.
+
+What a campaign needs is imported when there is one: learners take seconds to load.
 """
 
 from __future__ import annotations
@@ -27,7 +29,6 @@ from churnsim.evaluation.ledger import Bookkeeper, ledger_frame
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.simulated import Simulated
-from churnsim.experiment.stages import campaign_metrics, fit_models, make_plan, resolve, work_list
 from churnsim.experiment.store import Cell, Store, writing
 from churnsim.experiment.tasks import PLAN_SECTIONS, WORLD_SECTIONS, input_digests, run_cells, surroundings
 from churnsim.experiment.world import World, make_world
@@ -155,6 +156,8 @@ def run_job(simulation: Simulation, job: Job, models: str | None) -> float:
     """Compute and store one cell; return the seconds it took. Runs in a worker or in this process."""
     began = time.monotonic()
     if job.part is None:
+        from churnsim.experiment.stages import fit_models
+
         fitted = fit_models(simulation.world())
         packed = np.frombuffer(pickle.dumps(fitted), np.uint8)
         simulation.store.write(job.key, Cell(arrays={MODELS: packed}, frames={"pilot": fitted.report}))
@@ -178,7 +181,8 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
     observers += [at.observe for at in (before_campaign, before_snapshot) if at is not None]
     world.engine.run([(base, None)], start=0, months=months, observe=_all(observers))
     frames: dict[str, pa.Table | None] = {
-        "end_state": state_table(base, month=months, labels=labels, latent=record.latent) if record.end_state else None,
+        "end_state": state_table(base, month=months, labels=labels, latent=record.latent,
+                                 source_id=world.source_id(base)) if record.end_state else None,
         "events": events.table(labels) if record.events else None,
         "panel": panel.table(),
         "snapshot": _snapshot(world, before_snapshot.base(), base) if before_snapshot else None}
@@ -233,6 +237,8 @@ def _snapshot(world: World, then: Subscribers, now: Subscribers) -> pa.Table:
 
 def _shortlisted(simulation: Simulation, world: World, base: Subscribers, models: str) -> Arrays:
     """Return the partition's shortlist: its part of the plan, and the subscribers as the campaign month starts."""
+    from churnsim.experiment.stages import make_plan
+
     e = simulation.experiment
     assert e.simulation.policy is not None
     fitted = pickle.loads(simulation.store.arrays(models)[MODELS].tobytes())
@@ -322,6 +328,8 @@ def _collect(simulation: Simulation, parts: list[Job], models: str | None, *, ra
 def _campaign(simulation: Simulation, parts: list[Job], models: str, reference: Summary
               ) -> tuple[Summary, dict[str, pa.Table], dict[str, float], str]:
     """Make and work the list, step those with an order again, and add up what that changed."""
+    from churnsim.experiment.stages import campaign_metrics, resolve, work_list
+
     e, world = simulation.experiment, simulation.world()
     assert e.simulation.policy is not None
     settings = e.policies[e.simulation.policy]

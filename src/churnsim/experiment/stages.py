@@ -39,7 +39,8 @@ from churnsim.policy.policies import Choice, choose
 from churnsim.policy.settings import PolicySettings
 from churnsim.population.columns import SCHEMA, STATES
 from churnsim.signals.observe import active_rows, features, observe
-from churnsim.uplift.models import BestCampaign, Models
+from churnsim.uplift.best import BestCampaign
+from churnsim.uplift.models import Models
 
 Ids = npt.NDArray[np.int64]
 

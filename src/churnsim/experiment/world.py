@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +64,16 @@ class World:
         table = self.experiment.population.table
         if table is None:
             return None
-        return read_table(self.folder / table.path, self.folder / table.mapping,
-                          currency=self.experiment.currency, size=self.experiment.population.size,
-                          key=self.key)
+        return _read(self.folder / table.path, self.folder / table.mapping, self.experiment.currency,
+                     self.experiment.population.size, self.key)
+
+    def source_id(self, base: Subscribers) -> npt.NDArray[np.object_] | None:
+        """Return the operator's own ids, None for who is not from its table; None without a table."""
+        table = self.table()
+        if table is None:
+            return None
+        known = dict(zip(table.ids.tolist(), table.source_id.tolist(), strict=True))
+        return np.array([known.get(i) for i in base.ids.tolist()], dtype=object)
 
     def population(self, *, until: int | None = None, part: tuple[int, int] | None = None) -> Subscribers:
         """Return the subscribers campaigns are judged on at month 0, and who will join later.
@@ -123,6 +131,12 @@ class World:
             reach[:, k], cost[:, k] = plan.reach, plan.cost_amount
             allowed[:, k] = may_contact(table, channel.kind) & self.offers.eligible(arm.offer, table)
         return reach, cost, allowed
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, mapping: Path, currency: str, size: int | None, key: Key) -> ImportedTable:
+    """Read a table once, however many partitions start from it."""
+    return read_table(path, mapping, currency=currency, size=size, key=key)
 
 
 def make_world(experiment: Experiment, *, replicate: int, folder: Path, months: int = 0) -> World:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 
 from churnsim.lifecycle.driver import Driver
@@ -14,9 +15,9 @@ MARGIN = 11
 
 def plan_text(engine: Engine) -> str:
     """Return the drivers of a month in the order in which they run, with what they read, write and draw."""
-    scopes = {name: sum(column.scope == name for column in engine.schema.values()) for name in ("stored", "run", "month")}
-    lines = [f"A month: {len(engine.drivers)} drivers on {scopes['stored']} stored columns, "
-             f"{scopes['run']} carried through a run and {scopes['month']} of the month."]
+    count = Counter(column.scope for column in engine.schema.values())
+    lines = [f"A month: {len(engine.drivers)} drivers on {count['stored']} stored columns, "
+             f"{count['run']} carried through a run and {count['month']} of the month."]
     for number, driver in enumerate(engine.drivers, start=1):
         lines += ["", f"{number:2}. {driver.name}", *_parts(driver)]
     return "\n".join(lines)
@@ -35,4 +36,5 @@ def _parts(driver: Driver) -> Iterator[str]:
 def _part(title: str, names: tuple[str, ...]) -> Iterator[str]:
     if names:
         first = f"    {title:{MARGIN}}"
-        yield from textwrap.wrap(", ".join(names), WIDTH, initial_indent=first, subsequent_indent=" " * len(first))
+        yield from textwrap.wrap(", ".join(dict.fromkeys(names)), WIDTH, initial_indent=first,
+                                 subsequent_indent=" " * len(first))

@@ -51,13 +51,16 @@ class Labels:
         return column.categories or named.get(column.name, ())
 
 
-def state_table(base: Subscribers, *, month: int, labels: Labels, latent: bool) -> pa.Table:
+def state_table(base: Subscribers, *, month: int, labels: Labels, latent: bool,
+                source_id: npt.NDArray[np.object_] | None = None) -> pa.Table:
     """Return a base at the start of `month` as a table, one row a subscriber, codes as dictionaries of labels.
 
     Parameters
     ----------
     latent
         True adds what only the simulator knows: traits, satisfaction, when and why a subscriber decides to leave.
+    source_id
+        (n,) ids of the operator's own, None for who has none; adds the column `source_id`.
 
     Returns
     -------
@@ -69,6 +72,8 @@ def state_table(base: Subscribers, *, month: int, labels: Labels, latent: bool) 
         who have not left yet.
     """
     columns: dict[str, pa.Array] = {"subscriber": pa.array(base.ids)}
+    if source_id is not None:
+        columns["source_id"] = pa.array(source_id, pa.string())
     for column in SCHEMA.values():
         if latent or column.visibility == "observed":
             columns.update(_arrays(base, column, month, labels))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churnsim.uplift.models import BestCampaign
+from churnsim.uplift.best import BestCampaign
 
 Float64 = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

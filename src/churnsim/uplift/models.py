@@ -17,6 +17,7 @@ from churnsim.core.clock import discount_factor
 from churnsim.core.draws import Key, integer_seed, stream, uniform
 from churnsim.errors import DataError
 from churnsim.signals.churn import ChurnModel, monthly_rate
+from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.learners import fit
 from churnsim.uplift.scores import (
     Calibration,
@@ -39,15 +40,6 @@ RANDOM_ORDER = stream("uplift.random_order")
 # Fewer acceptances or refusals than this teach no model; the offer's average is used instead.
 MIN_EVENTS = 20
 MIN_ROWS = 200
-
-
-@dataclass(frozen=True)
-class BestCampaign:
-    """The offer and depth that did best on the pilot for one ranking, with its value there a subscriber."""
-
-    offer: str
-    depth_share: float
-    value_amount: float
 
 
 @dataclass(frozen=True)

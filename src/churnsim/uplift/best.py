@@ -1,0 +1,14 @@
+"""What a ranking policy takes from a pilot; apart from the models, whose libraries take seconds to load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BestCampaign:
+    """The offer and depth that did best on the pilot for one ranking, with its value there a subscriber."""
+
+    offer: str
+    depth_share: float
+    value_amount: float
