@@ -356,6 +356,7 @@ def _campaign(simulation: Simulation, parts: list[Job], models: str, reference: 
 
 def _all_shortlists(simulation: Simulation, parts: list[Job], world: World, fitted: Any
                     ) -> tuple[Plan, Subscribers]:
+    """Return the shortlists of all partitions, by id as in one partition: ties are broken by place."""
     plans, bases = [], []
     for arrays in _arrays(simulation.store, parts):
         columns = {name: arrays[f"plan.{name}"] for name in ROWS}
@@ -365,7 +366,9 @@ def _all_shortlists(simulation: Simulation, parts: list[Job], world: World, fitt
                           pilot_channel=simulation.experiment.pilot.channel,
                           listable=tuple(arrays["listable"].tolist())))
         bases.append(Subscribers(SCHEMA, columns["ids"], {name: arrays[f"base.{name}"] for name in SCHEMA}))
-    return Plan.concat(plans), Subscribers.concat(bases)
+    plan, base = Plan.concat(plans), Subscribers.concat(bases)
+    order = np.argsort(base.ids)
+    return plan.take(order), base.take(order)
 
 
 def _arrays(store: Store, parts: list[Job]) -> Iterator[Arrays]:
