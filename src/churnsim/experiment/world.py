@@ -102,7 +102,7 @@ class World:
         first, last = (arrivals * low // n, arrivals * high // n) if n else (0, 0)
         if last > first:
             parts += [generate(entrant_ids(arrivals, cohort_month=month)[first:last], traits, key=self.key,
-                               join_month=month) for month in range(1, until or e.campaign_month)]
+                               join_month=month) for month in range(1, e.campaign_month if until is None else until)]
         return Subscribers.concat(parts)
 
     def pilot_population(self) -> Subscribers:
