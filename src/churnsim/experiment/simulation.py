@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +37,12 @@ from churnsim.lifecycle.engine import Observer
 from churnsim.lifecycle.record import Events, Labels, Panel, Summary, group_sizes, state_table
 from churnsim.policy.plan import ROWS, Plan
 from churnsim.policy.policies import choose, shortlist
+from churnsim.policy.settings import PolicySettings
 from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import active_rows, features, observe
+
+if TYPE_CHECKING:
+    from churnsim.uplift.models import Models
 
 Arrays = dict[str, npt.NDArray[Any]]
 WORLDS = ("reference", "policy")
@@ -334,7 +338,7 @@ def _campaign(simulation: Simulation, parts: list[Job], models: str, reference: 
     assert e.simulation.policy is not None
     settings = e.policies[e.simulation.policy]
     fitted = pickle.loads(simulation.store.arrays(models)[MODELS].tobytes())
-    plan, base = _all_shortlists(simulation, parts, world, fitted)
+    plan, base = _whole_shortlist(simulation, parts, world, settings, fitted)
     choice = choose(settings, plan, budget=e.campaign.budget_amount, key=world.key)
     wave = work_list(world, settings, plan, choice, base)
     touched = base.take(wave.touched)
@@ -354,26 +358,28 @@ def _campaign(simulation: Simulation, parts: list[Job], models: str, reference: 
     return policy, tables, metrics, choice.note
 
 
-def _all_shortlists(simulation: Simulation, parts: list[Job], world: World, fitted: Any
-                    ) -> tuple[Plan, Subscribers]:
-    """Return the shortlists of all partitions, by id as in one partition: ties are broken by place."""
-    plans, bases = [], []
-    for arrays in _arrays(simulation.store, parts):
+def _whole_shortlist(simulation: Simulation, parts: list[Job], world: World, settings: PolicySettings, fitted: Models
+                     ) -> tuple[Plan, Subscribers]:
+    """Return the shortlist of all partitions, by id as in one partition: ties are broken by place.
+
+    Partitions are added one by one, so that no more is kept than the budget buys and one partition.
+    """
+    budget = simulation.experiment.campaign.budget_amount
+    whole: tuple[Plan, Subscribers] | None = None
+    for arrays in (simulation.store.arrays(job.key) for job in parts):
         columns = {name: arrays[f"plan.{name}"] for name in ROWS}
         months = {name.removeprefix("months."): values for name, values in arrays.items()
                   if name.startswith("months.")}
-        plans.append(Plan(arms=world.arms(), **columns, months=months, best=fitted.best,
-                          pilot_channel=simulation.experiment.pilot.channel,
-                          listable=tuple(arrays["listable"].tolist())))
-        bases.append(Subscribers(SCHEMA, columns["ids"], {name: arrays[f"base.{name}"] for name in SCHEMA}))
-    plan, base = Plan.concat(plans), Subscribers.concat(bases)
-    order = np.argsort(base.ids)
-    return plan.take(order), base.take(order)
-
-
-def _arrays(store: Store, parts: list[Job]) -> Iterator[Arrays]:
-    for job in parts:
-        yield store.arrays(job.key)
+        plan = Plan(arms=world.arms(), **columns, months=months, best=fitted.best,
+                    pilot_channel=simulation.experiment.pilot.channel, listable=tuple(arrays["listable"].tolist()))
+        base = Subscribers(SCHEMA, columns["ids"], {name: arrays[f"base.{name}"] for name in SCHEMA})
+        if whole is not None:
+            plan, base = Plan.concat([whole[0], plan]), Subscribers.concat([whole[1], base])
+        order = np.argsort(plan.ids)
+        rows = order[shortlist(settings, plan.take(order), budget=budget, key=world.key)]
+        whole = plan.take(rows), base.take(rows)
+    assert whole is not None
+    return whole
 
 
 def _ledger(touched: Subscribers, books: Bookkeeper) -> pa.Table:

@@ -64,8 +64,9 @@ class World:
         table = self.experiment.population.table
         if table is None:
             return None
-        return _read(self.folder / table.path, self.folder / table.mapping, self.experiment.currency,
-                     self.experiment.population.size, self.key)
+        path, mapping = self.folder / table.path, self.folder / table.mapping
+        return _read(path, mapping, self.experiment.currency, self.experiment.population.size, self.key,
+                     (_last_change(path), _last_change(mapping)))
 
     def source_id(self, base: Subscribers) -> npt.NDArray[np.object_] | None:
         """Return the operator's own ids, None for who is not from its table; None without a table."""
@@ -134,9 +135,15 @@ class World:
 
 
 @lru_cache(maxsize=1)
-def _read(path: Path, mapping: Path, currency: str, size: int | None, key: Key) -> ImportedTable:
-    """Read a table once, however many partitions start from it."""
+def _read(path: Path, mapping: Path, currency: str, size: int | None, key: Key, changed: tuple[int, int]
+          ) -> ImportedTable:
+    """Read a table once, however many partitions start from it, and again when `changed` tells of an edit."""
     return read_table(path, mapping, currency=currency, size=size, key=key)
+
+
+def _last_change(path: Path) -> int:
+    # That a file is not there is for its reader to say.
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def make_world(experiment: Experiment, *, replicate: int, folder: Path, months: int = 0) -> World:
