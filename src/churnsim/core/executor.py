@@ -9,15 +9,17 @@ whose workers run one job at a time.
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import logging
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from concurrent.futures import (
     FIRST_COMPLETED,
     CancelledError,
@@ -277,14 +279,16 @@ class _OnDask(Executor):
     """Jobs on the workers of a Dask cluster, which runs those of a lost worker again by itself."""
 
     def __init__(self, client: Any) -> None:
-        self._executor = client.get_executor(pure=False)
+        self._client = client
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **named: Any) -> Future[T]:
-        future: Future[T] = self._executor.submit(_alone, fn, *args, **named)
-        return future
+        job = self._client.submit(_alone, fn, *args, **named, pure=False)
+        # Dask's own executor takes a result for an error if the worker that held it is lost meanwhile.
+        return asyncio.run_coroutine_threadsafe(_result(job), self._client.loop.asyncio_loop)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._executor.shutdown(wait and not cancel_futures)
+
+async def _result(job: Awaitable[T]) -> T:
+    return await job
 
 
 def _alone(fn: Callable[..., T], /, *args: Any, **named: Any) -> T:
@@ -311,15 +315,16 @@ def _dask(workers: int, scheduler: str | None) -> Iterator[Pool]:
             client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
         else:
             client = stack.enter_context(_connected(distributed, scheduler))
-        executor = _OnDask(client)
-        stack.callback(executor.shutdown, cancel_futures=True)
         # Dask queues jobs by itself, and a cluster that adapts looks at how many wait.
-        yield Pool(executor, at_once=sys.maxsize, lost=(distributed.KilledWorker,))
+        yield Pool(_OnDask(client), at_once=sys.maxsize, lost=(distributed.KilledWorker,))
 
 
 def _connected(distributed: ModuleType, address: str) -> AbstractContextManager[Any]:
     """Return a client of a scheduler that runs jobs of this package."""
     try:
+        # First without a client: one that could not connect may block the start of the next when it is deleted.
+        host_and_port = distributed.comm.get_address_host_port(address)
+        socket.create_connection(host_and_port, timeout=CONNECT_SECONDS).close()
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ConfigError(f"scheduler {address}: cannot be reached ({error}); correct the address, or start the "

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from churnsim.config.digest import digest
 from churnsim.core.columns import Subscribers
-from churnsim.core.executor import Engine, open_pool
+from churnsim.core.executor import Engine, open_pool, processors
 from churnsim.errors import ConfigError
 from churnsim.evaluation.ledger import Bookkeeper, ledger_frame
 from churnsim.experiment.load import Loaded
@@ -342,13 +342,13 @@ def _campaign(simulation: Simulation, parts: list[Job], models: str, reference: 
     choice = choose(settings, plan, budget=e.campaign.budget_amount, key=world.key)
     wave = work_list(world, settings, plan, choice, base)
     touched = base.take(wave.touched)
-    books, in_time = resolve(world, touched, wave)
+    books, in_time = resolve(world, touched, wave, threads=processors())
     metrics, _ = campaign_metrics(choice, books, wave, in_time)
     start = e.campaign_month
     without, treated = touched.copy(), touched.copy()
     changed = [simulation.summary(start=start) for _ in WORLDS]
     world.engine.run([(without, None), (treated, wave.treatment)], start=start, months=simulation.months - start,
-                     observe=lambda block: changed[block.arm].observe(block))
+                     observe=lambda block: changed[block.arm].observe(block), threads=processors())
     policy = simulation.summary()
     policy.totals += reference.totals
     policy.totals[start:] += changed[1].totals - changed[0].totals

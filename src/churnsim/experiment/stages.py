@@ -219,7 +219,8 @@ def work_list(world: World, settings: PolicySettings, plan: Plan, choice: Choice
                     deadline_days=e.campaign.deadline_days, unlimited=settings.kind == "everyone")
 
 
-def resolve(world: World, touched: Subscribers, wave: Wave) -> tuple[Bookkeeper, npt.NDArray[np.bool_]]:
+def resolve(world: World, touched: Subscribers, wave: Wave, *, threads: int = 1
+            ) -> tuple[Bookkeeper, npt.NDArray[np.bool_]]:
     """Step those with an order through the horizon with and without the campaign.
 
     Returns the money of both worlds, and who was reached before deciding to leave.
@@ -229,7 +230,7 @@ def resolve(world: World, touched: Subscribers, wave: Wave) -> tuple[Bookkeeper,
                        contact_cents=wave.contact_cents)
     treated = touched.copy()
     world.engine.run([(touched.copy(), None), (treated, wave.treatment)], start=e.campaign_month,
-                     months=e.evaluation.horizon_months, observe=books.observe)
+                     months=e.evaluation.horizon_months, observe=books.observe, threads=threads)
     contact = e.campaign_month + np.minimum(wave.contact_time, 1.0)
     return books, wave.reached & (treated["decision_time"] > contact)
 

@@ -40,7 +40,9 @@ class ChurnModel:
         return self
 
     def predict(self, X: pd.DataFrame) -> Float64:
-        """Return the chance of leaving within the horizon, (n,)."""
+        """Return the chance of leaving within the horizon, (n,); n may be 0."""
+        if not len(X):
+            return np.zeros(0)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
             return np.asarray(self._model.predict_proba(X.to_numpy())[:, 1], dtype=np.float64)
@@ -57,8 +59,9 @@ def _model(kind: str, seed: int) -> Any:
 
         return LGBMClassifier(n_estimators=150, learning_rate=0.05, num_leaves=8, min_child_samples=200,
                               n_jobs=1, random_state=seed, deterministic=True, verbose=-1)
-    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    from churnsim.signals.linear import RowwiseLogistic
+
+    return make_pipeline(StandardScaler(), RowwiseLogistic(max_iter=1000))

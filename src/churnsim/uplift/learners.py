@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from churnsim.errors import ConfigError, DataError
+from churnsim.signals.linear import RowwiseLogistic, RowwiseRidge
 
 Float64 = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -272,7 +272,7 @@ def propensity_by_arm(propensity: Mapping[str, float], arms: Sequence[str]) -> F
 
 def ridge() -> Pipeline:
     """Return an unfitted ridge regression on standardised features; constant columns weigh nothing."""
-    return make_pipeline(StandardScaler(), Ridge(alpha=1.0))
+    return make_pipeline(StandardScaler(), RowwiseRidge(alpha=1.0))
 
 
 def _refuse_non_binary(outcome: Float64, codes: Codes, arms: Sequence[str]) -> None:
@@ -325,7 +325,7 @@ def _unfitted(kind: str, *, control: str, seed: int) -> Any:
     if kind == "t_logistic":
         # Newton reaches the optimum itself, so the result does not hang on a stopping rule.
         logistic = make_pipeline(
-            StandardScaler(), LogisticRegression(solver="newton-cholesky", random_state=seed)
+            StandardScaler(), RowwiseLogistic(solver="newton-cholesky", random_state=seed)
         )
         return meta.BaseTClassifier(learner=logistic, control_name=control)
     if kind == "t_ridge":

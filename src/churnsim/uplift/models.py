@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -17,6 +16,7 @@ from churnsim.core.clock import discount_factor
 from churnsim.core.draws import Key, integer_seed, stream, uniform
 from churnsim.errors import DataError
 from churnsim.signals.churn import ChurnModel, monthly_rate
+from churnsim.signals.linear import RowwiseLogistic
 from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.learners import fit
 from churnsim.uplift.scores import (
@@ -201,11 +201,11 @@ class _AcceptModel:
         self.rate = float(accepted.mean()) if len(reached) else 0.0
         self._model = None
         if min(int(accepted.sum()), int((~accepted).sum())) >= MIN_EVENTS:
-            self._model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+            self._model = make_pipeline(StandardScaler(), RowwiseLogistic(max_iter=1000))
             self._model.fit(trial.X.iloc[reached].to_numpy(), accepted)
 
     def predict(self, X: pd.DataFrame) -> Float64:
-        if self._model is None:
+        if self._model is None or not len(X):
             return np.full(len(X), self.rate)
         return np.asarray(self._model.predict_proba(X.to_numpy())[:, 1], dtype=np.float64)
 
