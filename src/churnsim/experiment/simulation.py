@@ -160,9 +160,12 @@ def run_job(simulation: Simulation, job: Job, models: str | None) -> float:
     """Compute and store one cell; return the seconds it took. Runs in a worker or in this process."""
     began = time.monotonic()
     if job.part is None:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
         from churnsim.experiment.stages import fit_models
 
-        fitted = fit_models(simulation.world())
+        with threadpool_limits(1):
+            fitted = fit_models(simulation.world())
         packed = np.frombuffer(pickle.dumps(fitted), np.uint8)
         simulation.store.write(job.key, Cell(arrays={MODELS: packed}, frames={"pilot": fitted.report}))
     else:
