@@ -30,8 +30,9 @@ class Simulated:
     parts
         Folders of the partitions' cells, in order, which hold their tables.
     tables
-        Of the campaign: "ledger", "contacts", "lists" and "treated", the state at the end of those with an order
-        in the world with the campaign. Empty without one.
+        Of the campaign: "ledger", "contacts", "lists", and of those with an order in the world with the campaign
+        "treated", their state at the end, and "treated_events", their events from the campaign month on, if events
+        are recorded. Empty without a campaign.
     metrics
         Of the campaign, as in a run's summary. Empty without one.
     note

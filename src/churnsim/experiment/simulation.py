@@ -350,14 +350,23 @@ def _campaign(simulation: Simulation, parts: list[Job], models: str, reference: 
     start = e.campaign_month
     without, treated = touched.copy(), touched.copy()
     changed = [simulation.summary(start=start) for _ in WORLDS]
+    events = Events()
+
+    def watch(block: Block) -> None:
+        changed[block.arm].observe(block)
+        if e.record.events and block.arm == 1:
+            events.observe(block)
+
     world.engine.run([(without, None), (treated, wave.treatment)], start=start, months=simulation.months - start,
-                     observe=lambda block: changed[block.arm].observe(block), threads=processors())
+                     observe=watch, threads=processors())
     policy = simulation.summary()
     policy.totals += reference.totals
     policy.totals[start:] += changed[1].totals - changed[0].totals
     after = state_table(treated, month=simulation.months, labels=simulation.labels, latent=e.record.latent)
     tables = {"ledger": _ledger(touched, books), "contacts": pa.Table.from_pandas(wave.log.attempts.to_pandas()),
               "lists": _lists(plan, choice.arm, choice.priority), "treated": after}
+    if e.record.events:
+        tables["treated_events"] = events.table(simulation.labels)
     return policy, tables, metrics, choice.note
 
 
