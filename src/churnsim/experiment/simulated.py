@@ -17,6 +17,7 @@ from churnsim.experiment.settings import Experiment
 from churnsim.experiment.store import write_parquet, writing
 
 PARTED = ("end_state", "events", "panel", "snapshot")
+CAMPAIGN = ("ledger", "contacts", "lists", "treated", "treated_events")
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Simulated:
             for name in PARTED:
                 if not any((part / f"{name}.parquet").exists() for part in self.parts):
                     shutil.rmtree(folder / name, ignore_errors=True)
+            for name in set(CAMPAIGN) - set(self.tables):
+                (folder / f"{name}.parquet").unlink(missing_ok=True)
         return folder
 
     def _write(self, folder: Path, command: Sequence[str]) -> None:
