@@ -301,12 +301,14 @@ def simulate(simulation: Simulation, *, engine: Engine | None = None, workers: i
     todo = {job.key: job for job in simulation.unfinished()}
     models = jobs[0].key if jobs[0].part is None else None
     needs = {key: [models] for key in todo if models is not None and key != models}
-    with open_pool(engine or ("dask" if scheduler else "processes"), workers=workers, scheduler=scheduler) as pool:
-        done = run_cells(pool, {key: partial(run_job, simulation, job, models) for key, job in todo.items()},
-                         store=store, needs=needs, label=lambda key: todo[key].label)
-        for count, (key, seconds) in enumerate(done, start=1):
-            if report is not None:
-                report(todo[key], seconds, count, len(todo))
+    workplace = open_pool(engine or ("dask" if scheduler else "processes"), workers=workers, scheduler=scheduler)
+    if todo:
+        with workplace as pool:
+            done = run_cells(pool, {key: partial(run_job, simulation, job, models) for key, job in todo.items()},
+                             store=store, needs=needs, label=lambda key: todo[key].label)
+            for count, (key, seconds) in enumerate(done, start=1):
+                if report is not None:
+                    report(todo[key], seconds, count, len(todo))
     parts = [job for job in jobs if job.part is not None]
     return _collect(simulation, parts, models, ran=len(todo), reused=len(jobs) - len(todo))
 
