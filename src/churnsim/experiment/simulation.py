@@ -133,9 +133,9 @@ def _make_jobs(simulation: Simulation) -> list[Job]:
     jobs = []
     learns: dict[str, Any] = {}
     if simulation.has_campaign:
-        learns = {name: plain[name] for name in (*PLAN_SECTIONS, "evaluation", "campaign")}
-        learns["policy"] = plain["policies"][e.simulation.policy]
+        learns = {name: plain[name] for name in (*PLAN_SECTIONS, "evaluation")}
         jobs.append(Job(digest({"stage": MODELS, "reads": reads, "learns": learns}), 0, None))
+        learns |= {"campaign": plain["campaign"], "policy": plain["policies"][e.simulation.policy]}
     reads |= {"record": plain["record"], "signals": plain["signals"], "months": e.simulation.months}
     n = _subscribers(simulation)
     size = e.simulation.partition_size
