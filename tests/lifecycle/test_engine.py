@@ -325,3 +325,9 @@ def test_nobody_at_all():
     base = Subscribers.empty(SCHEMA, np.arange(0))
     run(base, nobody())
     assert len(base) == 0 and {column.shape[-1] for column in base.columns.values()} == {0}
+
+
+@pytest.mark.parametrize("row", [-1, 600])
+def test_a_treatment_of_a_row_that_is_not_there_is_refused(row):
+    with pytest.raises(ValueError, match=rf"^a treatment names rows {row} to {row}, but the base has rows 0 to 599$"):
+        run(MANY, Treatment(np.array([row]), np.array([0.5]), np.zeros(1, np.int8)))

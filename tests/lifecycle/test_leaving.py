@@ -91,11 +91,11 @@ def test_a_contract_extended_before_its_end_goes_on():
 
 
 def test_a_contract_signed_after_the_old_one_ended():
-    """The end comes first: free until the contact, then 12 months, the first of which is this one."""
+    """The end comes first: free until the contact, then the rest of this month and 12 more."""
     contact = (1 + DAYS) / 2
     after, seen = month_of(quiet(1.0, **WEIGHTS), BASE, contacts(contact, np.full(3000, CONTRACT, np.int8)))
     assert_pieces(after, seen, (DAYS, ENDS), (contact, FREE), (1.0, BINDS))
-    assert (after["contract_left_months"] == 11).all()
+    assert (after["contract_left_months"] == 12).all()
     np.testing.assert_allclose(seen["undecided_prob"], np.exp(-(ENDS * DAYS + FREE * (contact - DAYS))), rtol=1e-5)
     np.testing.assert_array_equal(seen["undecided"], after["decision_time"] > MONTH + contact)
 

@@ -113,8 +113,9 @@ def test_goodwill_and_recovery():
 
 
 def test_contract_months_are_added_up_to_ten_years():
+    """For the free, the month of signing comes on top: it is over before a month of the contract has passed."""
     base = treated(subscribers(3, contract_left_months=[0, 3, 115]), CONTRACT, CONTRACT, CONTRACT)
-    assert base["contract_left_months"].tolist() == [12, 15, 120]
+    assert base["contract_left_months"].tolist() == [13, 15, 120]
 
 
 def test_effect_lasts_the_rest_of_the_month_and_the_months_after():

@@ -89,6 +89,10 @@ class Engine:
             False: nobody leaves; only probabilities are carried (for expectations).
         """
         n = len(arms[0][0])
+        for _, treatment in arms:
+            if treatment is not None and len(treatment) and not 0 <= treatment.row[0] <= treatment.row[-1] < n:
+                raise ValueError(f"a treatment names rows {treatment.row[0]} to {treatment.row[-1]}, but the base has rows "
+                                 f"0 to {n - 1}")
         bounds = [(low, min(low + block, n)) for low in range(0, n, block)]
 
         def one(bound: tuple[int, int]) -> None:

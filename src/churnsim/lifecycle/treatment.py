@@ -23,6 +23,7 @@ Codes = npt.NDArray[np.int8]
 Amounts = npt.NDArray[np.float32]
 
 POSTPAID = 0
+MOST_CONTRACT_MONTHS = 120
 LARGEST_SHARE = np.float32(0.95)
 
 
@@ -115,8 +116,10 @@ def apply(base: Subscribers, rows: Rows, code: Codes, *, offers: OfferTable, con
     keep = np.float32(1.0) - offers.complaint_relief[code]
     for stock in ("complaint_stock", "fault_stock"):
         base[stock][rows] *= keep
-    left = base["contract_left_months"][rows] + offers.contract_months_added[code]
-    base["contract_left_months"][rows] = np.minimum(left, 120)
+    bound, added = base["contract_left_months"][rows], offers.contract_months_added[code]
+    # Contracts end on the account's day of the month: of one signed by the free, the month of signing is a part.
+    left = bound + added + ((bound == 0) & (added > 0))
+    base["contract_left_months"][rows] = np.minimum(left, MOST_CONTRACT_MONTHS)
     gives_discount = offers.discount_months[code] > 0
     discounted, taken = rows[gives_discount], code[gives_discount]
     base["discount_share"][discounted] = offers.discount_share[taken]
