@@ -152,7 +152,7 @@ class Summary:
         """
         months = len(self.totals)
         used = np.flatnonzero(self.totals.any(axis=(0, 2)))
-        totals = self.totals[:, used].reshape(months * len(used), -1)
+        totals = self.totals[:, used].reshape(months * len(used), self.totals.shape[2])
         columns: dict[str, pa.Array] = {"month": pa.array(np.repeat(np.arange(months) + self.start, len(used)))}
         codes = np.unravel_index(used, self.sizes) if self.sizes else ()
         for name, code in zip(self.by, codes, strict=True):
