@@ -306,8 +306,8 @@ def test_expected_presence_against_what_happens(request):
     level = active[0].var() / prob[0].var()
     effect = (active[1] - active[0]).var() / (prob[1] - prob[0]).var()
     request.node.user_properties.extend([
-        ("variance of presence, realised over expected", round(level, 1)),
-        ("variance of an offer's effect on presence, realised over expected", round(effect, 1))])
+        ("variance of presence, realised over expected", round(float(level), 1)),
+        ("variance of an offer's effect on presence, realised over expected", round(float(effect), 1))])
     assert level > 10.0
     assert effect > 50.0
 

@@ -236,5 +236,5 @@ def test_twins_vary_less_than_strangers(request):
     twin = compare_worlds(run.books.worlds[0], treated, estimate=REALISED)
     other = compare_worlds(stranger.books.worlds[0], treated, estimate=REALISED)
     ratio = other.saved_margin.var() / twin.saved_margin.var()
-    request.node.user_properties.append(("variance of saved margin, other draws over the same", round(ratio, 1)))
+    request.node.user_properties.append(("variance of saved margin, other draws over the same", round(float(ratio), 1)))
     assert ratio > 10.0

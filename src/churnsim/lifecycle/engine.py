@@ -91,8 +91,8 @@ class Engine:
         n = len(arms[0][0])
         for _, treatment in arms:
             if treatment is not None and len(treatment) and not 0 <= treatment.row[0] <= treatment.row[-1] < n:
-                raise ValueError(f"a treatment names rows {treatment.row[0]} to {treatment.row[-1]}, but the base has rows "
-                                 f"0 to {n - 1}")
+                raise ValueError(f"a treatment names rows {treatment.row[0]} to {treatment.row[-1]}, but the base has "
+                                 f"rows 0 to {n - 1}")
         bounds = [(low, min(low + block, n)) for low in range(0, n, block)]
 
         def one(bound: tuple[int, int]) -> None:
