@@ -379,7 +379,7 @@ def test_the_offer_accepted_stays_on_record_through_a_later_contact():
         CAMPAIGN.act(block, np.array(rows), np.array(hits), block.month, draws_of(block))
     assert block["accepted"].tolist() == [code, 0]
     assert block["offer_code"].tolist() == [code, 0]
-    assert block["contract_left_months"].tolist() == [12, 0]
+    assert block["contract_left_months"].tolist() == [13, 0]
 
 
 def test_when_and_with_what_chance_a_discount_was_given():
