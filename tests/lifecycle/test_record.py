@@ -172,7 +172,8 @@ def test_sums_over_groups_are_those_of_plain_numpy():
         "decided": joined & (np.floor(seen["decision_time"]) == month),
         "departed": joined & (np.ceil(seen["departure_time"]) == month + 1),
         "accepted": there & (seen["accepted"] > 0) & (seen["undecided"] > 0),
-        "complaints": there & (seen["complaint"] > 0), "faults": there & (seen["fault"] > 0), "revenue_cents": cents["revenue"],
+        "complaints": there & (seen["complaint"] > 0), "faults": there & (seen["fault"] > 0),
+        "revenue_cents": cents["revenue"],
         "cost_to_serve_cents": cents["cost_to_serve"], "discount_cents": cents["discount"] * seen["billed"],
         **{f"left.{cause}": joined & (np.floor(seen["decision_time"]) == month) & (base["cause"] == code)
            for code, cause in enumerate(CAUSES, start=1)},
