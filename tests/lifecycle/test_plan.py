@@ -51,18 +51,19 @@ def test_every_driver_stands_there_in_order_with_all_it_declares():
 
 def test_a_small_plan_by_hand():
     wet = Column("wet", "bool", "1", "latent", "weather", "wet", scope="month")
+    cold = Column("cold", "bool", "1", "latent", "weather", "cold", scope="month")
     soaked = Column("soaked", "int32", "days", "latent", "weather", "soaked", scope="run")
     world = Engine(
         [Driver("walk", reads=("wet",), after=("weather",)),
-         Driver("weather", reads=("region", "region"), writes=("wet", "soaked"), streams=(RAIN,),
-                columns=(wet, soaked))],
+         Driver("weather", reads=("region", "region"), writes=("wet", "cold", "soaked"), streams=(RAIN,),
+                columns=(wet, cold, soaked))],
         schema=SCHEMA, key=KEY)
     assert plan_text(world) == (
-        f"A month: 2 drivers on {len(SCHEMA)} stored columns, 1 carried through a run and 1 of the month.\n"
+        f"A month: 2 drivers on {len(SCHEMA)} stored columns, 1 carried through a run and 2 of the month.\n"
         "\n"
         " 1. weather\n"
         "    reads      region\n"
-        "    writes     wet, soaked\n"
+        "    writes     wet, cold, soaked\n"
         "    draws      test.rain\n"
         "\n"
         " 2. walk\n"
