@@ -306,6 +306,8 @@ def _reference(form: str) -> str:
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path),
               help="Folder to write; finished partitions in it are used. A name in .parquet or .csv: everybody's state "
                    "at the end as one table, and nothing else. [default: results/NAME]")
+@click.option("--latent", metavar="FILE", type=FILE,
+              help="With --out FILE: also write what only the simulator knows. In a folder, record.latent does.")
 @click.option("--replicate", metavar="N", type=int, default=0, show_default=True,
               help="Which replicate, from 0.")
 @SIMULATION_ENGINE
@@ -313,15 +315,19 @@ def _reference(form: str) -> str:
 @SCHEDULER
 @QUIET
 @SET
-def simulate(experiment: Path, months: int | None, out: Path | None, replicate: int, engine: Engine | None,
-             jobs: int | None, scheduler: str | None, quiet: bool, overrides: tuple[str, ...]) -> None:
+def simulate(experiment: Path, months: int | None, out: Path | None, latent: Path | None, replicate: int,
+             engine: Engine | None, jobs: int | None, scheduler: str | None, quiet: bool,
+             overrides: tuple[str, ...]) -> None:
     """Let months pass, in partitions that fit into memory, and write what `record` asks for.
 
     A campaign falls into them if simulation.policy names one.
     """
     loaded = _load(experiment, (*overrides, *([] if months is None else [f"simulation.months={months}"])))
     if out is not None and out.suffix in TABLE_FORMATS:
-        _simulate_table(loaded, out, replicate)
+        require_formats(latent)
+        _simulate_table(loaded, out, latent, replicate)
+    elif latent is not None:
+        raise click.UsageError("--latent goes with one table, --out FILE; in a folder, --set record.latent=true")
     else:
         folder = out or _default_out(loaded)
         show(_simulate_folder(loaded, folder, replicate, jobs=jobs, engine=engine, scheduler=scheduler, quiet=quiet))
@@ -396,14 +402,17 @@ def _run_cells(loaded: Loaded, folder: Path, *, jobs: int | None, engine: Engine
     return result
 
 
-def _simulate_table(loaded: Loaded, out: Path, replicate: int) -> None:
+def _simulate_table(loaded: Loaded, out: Path, latent: Path | None, replicate: int) -> None:
     from churnsim.api import simulate as simulated
+    from churnsim.lifecycle.record import latent_part
 
     e = loaded.experiment
     if e.simulation.policy is not None:
         raise ConfigError(f"{out}: one table shows no campaign; give a folder, or --set simulation.policy=null")
     history = simulated(loaded, months=e.simulation.months, replicate=replicate)
-    write_table(out, history.to_pandas(latent=e.record.latent))
+    write_table(out, history.to_pandas())
+    if latent is not None:
+        write_table(latent, latent_part(history.to_arrow(latent=True)).to_pandas())
     show(f"wrote {out}: {len(history):,} subscribers after {e.simulation.months} months")
 
 

@@ -15,7 +15,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import threading
 from collections import Counter
@@ -322,13 +321,14 @@ def _dask(workers: int, scheduler: str | None) -> Iterator[Pool]:
 def _connected(distributed: ModuleType, address: str) -> AbstractContextManager[Any]:
     """Return a client of a scheduler that runs jobs of this package."""
     try:
-        # First without a client: one that could not connect may block the start of the next when it is deleted.
-        host_and_port = distributed.comm.get_address_host_port(address)
-        socket.create_connection(host_and_port, timeout=CONNECT_SECONDS).close()
-        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"scheduler {address}: cannot be reached ({error}); correct the address, or start the "
-                          "cluster") from error
+        # A client would wait without end for a port that takes connections and says nothing. The thread: a
+        # notebook's has a loop of its own.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, _reach(distributed, address)).result()
+    except Exception as error:
+        raise ConfigError(f"scheduler {address}: cannot be reached ({str(error) or 'no answer'}); correct the "
+                          "address, or start the cluster") from error
+    client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     try:
         client.run_on_scheduler(_is_here)
     except Exception as error:
@@ -337,6 +337,12 @@ def _connected(distributed: ModuleType, address: str) -> AbstractContextManager[
                           "same churnsim[dask] there and on the workers") from error
     opened: AbstractContextManager[Any] = client
     return opened
+
+
+async def _reach(distributed: ModuleType, address: str) -> None:
+    security = distributed.Security().get_connection_args("client")
+    connecting = distributed.comm.connect(address, timeout=CONNECT_SECONDS, **security)
+    (await asyncio.wait_for(connecting, CONNECT_SECONDS + 1)).abort()
 
 
 def _is_here() -> bool:

@@ -16,8 +16,8 @@ from churnsim.experiment.run import provenance, write_config
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.store import write_parquet, writing
 
-PARTED = ("end_state", "events", "panel", "snapshot")
-CAMPAIGN = ("ledger", "contacts", "lists", "treated", "treated_events")
+PARTED = ("end_state", "end_state_latent", "events", "panel", "panel_latent", "snapshot")
+CAMPAIGN = ("ledger", "contacts", "lists", "treated", "treated_latent", "treated_events")
 
 
 @dataclass(frozen=True)

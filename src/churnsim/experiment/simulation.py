@@ -34,7 +34,7 @@ from churnsim.experiment.tasks import PLAN_SECTIONS, WORLD_SECTIONS, input_diges
 from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.engine import Observer
-from churnsim.lifecycle.record import Events, Labels, Panel, Summary, group_sizes, state_table
+from churnsim.lifecycle.record import Events, Labels, Panel, Summary, group_sizes, latent_part, state_table
 from churnsim.policy.plan import ROWS, Plan
 from churnsim.policy.policies import choose, shortlist
 from churnsim.policy.settings import PolicySettings
@@ -179,25 +179,41 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
     record, months = e.record, simulation.months
     base = world.population(until=months, part=part)
     summary, events = simulation.summary(), Events()
-    panel = Panel(record.panel_share, key=world.key, labels=labels, latent=record.latent)
+    panels = {"panel": False} | ({"panel_latent": True} if record.latent else {})
+    panel = {name: Panel(record.panel_share, key=world.key, labels=labels, latent=latent)
+             for name, latent in panels.items()}
     before_campaign = _At(e.campaign_month) if simulation.has_campaign else None
     before_snapshot = _At(record.snapshot.month) if record.snapshot else None
     observers: list[Observer] = [summary.observe]
     observers += [events.observe] if record.events else []
-    observers += [panel.observe] if record.panel_share > 0.0 else []
+    observers += [each.observe for each in panel.values()] if record.panel_share > 0.0 else []
     observers += [at.observe for at in (before_campaign, before_snapshot) if at is not None]
     world.engine.run([(base, None)], start=0, months=months, observe=_all(observers))
-    frames: dict[str, pa.Table | None] = {
-        "end_state": state_table(base, month=months, labels=labels, latent=record.latent,
-                                 source_id=world.source_id(base)) if record.end_state else None,
+    frames: dict[str, pa.Table | None] = {name: _visible(name, each.table()) for name, each in panel.items()}
+    if record.end_state:
+        frames |= _states("end_state", simulation, base, source_id=world.source_id(base))
+    frames |= {
         "events": events.table(labels) if record.events else None,
-        "panel": panel.table(),
         "snapshot": _snapshot(world, before_snapshot.base(), base) if before_snapshot else None}
     arrays: Arrays = {"totals": summary.totals}
     if before_campaign is not None and models is not None:
         arrays |= _shortlisted(simulation, world, before_campaign.base(), models)
     return Cell({"subscribers": len(base)}, arrays,
                 {name: table for name, table in frames.items() if table is not None})
+
+
+def _states(name: str, simulation: Simulation, base: Subscribers,
+            source_id: npt.NDArray[np.object_] | None = None) -> dict[str, pa.Table]:
+    """Return the state at the end as the operator sees it, and apart what only the simulator knows, if asked for."""
+    month, labels = simulation.months, simulation.labels
+    tables = {name: state_table(base, month=month, labels=labels, latent=False, source_id=source_id)}
+    if simulation.experiment.record.latent:
+        tables[f"{name}_latent"] = latent_part(state_table(base, month=month, labels=labels, latent=True))
+    return tables
+
+
+def _visible(name: str, table: pa.Table | None) -> pa.Table | None:
+    return latent_part(table) if table is not None and name.endswith("_latent") else table
 
 
 def _all(observers: Sequence[Observer]) -> Observer:
@@ -364,9 +380,8 @@ def _campaign(simulation: Simulation, parts: list[Job], models: str, reference: 
     policy = simulation.summary()
     policy.totals += reference.totals
     policy.totals[start:] += changed[1].totals - changed[0].totals
-    after = state_table(treated, month=simulation.months, labels=simulation.labels, latent=e.record.latent)
     tables = {"ledger": _ledger(touched, books), "contacts": pa.Table.from_pandas(wave.log.attempts.to_pandas()),
-              "lists": _lists(plan, choice.arm, choice.priority), "treated": after}
+              "lists": _lists(plan, choice.arm, choice.priority), **_states("treated", simulation, treated)}
     if e.record.events:
         tables["treated_events"] = events.table(simulation.labels)
     return policy, tables, metrics, choice.note

@@ -96,6 +96,12 @@ def _arrays(base: Subscribers, column: Column, month: int, labels: Labels) -> It
         yield name, pa.array(values, mask=np.isinf(values) if values.dtype.kind == "f" else None)
 
 
+def latent_part(table: pa.Table) -> pa.Table:
+    """Return the latent columns of a table of states, beside its subscriber and month."""
+    keys = [name for name in ("subscriber", "month") if name in table.column_names]
+    return table.select([*keys, *(column.name for column in SCHEMA.values() if column.visibility == "latent")])
+
+
 def coded(values: Array, labels: Sequence[str]) -> pa.DictionaryArray:
     """Return int8 codes as a dictionary array of their labels."""
     return pa.DictionaryArray.from_arrays(pa.array(np.asarray(values, np.int8)), pa.array(labels))

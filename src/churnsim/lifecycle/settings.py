@@ -194,7 +194,7 @@ class RecordSettings(Settings):
     panel_share: Share
     """Share of subscribers whose every month is written; the same ones in every run of a seed."""
     latent: bool
-    """Add what only the simulator knows to end state and panel."""
+    """Write what only the simulator knows of end state and panel too, in files of its own."""
     snapshot: Snapshot | None = None
     """Write features and outcomes of one decision month; nothing if absent."""
 
