@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from churnsim.core.draws import make_key, stream, uniform
 from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import Arm, Plan
-from churnsim.policy.policies import Choice, choose
+from churnsim.policy.policies import Choice, choose, shortlist
 from churnsim.policy.settings import BUDGETED, Kind, PolicySettings
 from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.models import RANKINGS
@@ -60,16 +61,20 @@ def best_at(depth: float, offer: str = "gift") -> Mapping[str, BestCampaign]:
     return {ranking: BestCampaign(offer, depth, 1.0) for ranking in RANKINGS}
 
 
-def chosen(
-    kind: Kind, plan: Plan | None = None, *, budget: float = 1e9, truth: TrueEffects = HIDDEN, key: Any = KEY
-) -> Choice:
+def settings_of(kind: Kind) -> PolicySettings:
     extra: dict[str, str] = {}
     if kind in ("everyone", "everyone_capacity"):
         extra = {"offer": "gift", "channel": "call"}
     if kind == "uplift_value":
         extra = {"learner": "value"}
+    return PolicySettings(kind=kind, **extra)
+
+
+def chosen(
+    kind: Kind, plan: Plan | None = None, *, budget: float = 1e9, truth: TrueEffects = HIDDEN, key: Any = KEY
+) -> Choice:
     plan = made_plan() if plan is None else plan
-    return choose(PolicySettings(kind=kind, **extra), plan, budget=budget, key=key, truth=truth)
+    return choose(settings_of(kind), plan, budget=budget, key=key, truth=truth)
 
 
 def test_planned_cost_and_value_by_hand() -> None:
@@ -234,3 +239,82 @@ def test_the_oracle_is_best_within_its_gap_and_all_keep_to_the_budget(case: tupl
         assert found.planned_spend == pytest.approx(plan.planned_cost[rows, found.arm[rows]].sum())
         assert found.planned_spend <= budget * (1 + 1e-8)
         assert np.isfinite(found.priority).all() and (len(rows) > 0 or kind == "none" or found.note)
+
+
+# Shortlists of parts
+
+
+@st.composite
+def parted(draw: st.DrawFn) -> tuple[Plan, list[np.ndarray[Any, Any]], float]:
+    """Return a plan full of ties, its rows in several parts, and a budget."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, few = draw(st.integers(1, 25)), draw(st.sampled_from([1, 2, 1000]))
+
+    def some(*shape: int) -> np.ndarray[Any, Any]:
+        return rng.integers(0, few + 1, shape) / few
+
+    plan = made_plan(
+        ids=np.sort(rng.permutation(1000)[:n]),
+        allowed=rng.random((n, 4)) < draw(st.sampled_from([0.1, 0.9])),
+        reach=some(n, 4),
+        contact_cost=some(n, 4),
+        accept=some(n, 4),
+        offer_cost=10 * some(n, 4),
+        risk=some(n),
+        margin=100 * some(n) - 20,
+        months={"value": some(n, 4)},
+        best=best_at(draw(st.sampled_from([0.05, 0.3, 0.5, 1.0])), draw(st.sampled_from(["gift", "device"]))),
+    )
+    part_of = rng.integers(0, draw(st.integers(1, 5)), n)
+    parts = [np.flatnonzero(part_of == part) for part in range(part_of.max() + 2)]
+    return plan, parts, draw(st.sampled_from([0.0, 0.3, 1.0, 3.0, 10.0, 1e9]))
+
+
+def as_one_part(plan: Plan, rows: np.ndarray[Any, Any]) -> Plan:
+    """Return some rows as a partition makes its plan: with no knowledge of the others."""
+    return replace(plan.take(rows), listable=None)
+
+
+@pytest.mark.parametrize("kind", ["none", "everyone", "everyone_capacity", *(k for k in BUDGETED if k != "oracle")])
+@given(case=parted(), one_by_one=st.booleans())
+def test_the_list_of_the_shortlists_is_the_list_of_all(
+    kind: Kind, case: tuple[Plan, list[np.ndarray[Any, Any]], float], one_by_one: bool
+) -> None:
+    """The same list, priorities, spend, gap and note to the bit, whatever the parts and however they are merged."""
+    plan, parts, budget = case
+    policy = settings_of(kind)
+    whole = chosen(kind, plan, budget=budget)
+    some: Plan | None = None
+    for rows in parts:
+        part = as_one_part(plan, rows)
+        part = part.take(shortlist(policy, part, budget=budget, key=KEY))
+        some = part if some is None else Plan.concat([some, part])
+        some = some.take(np.argsort(some.ids))
+        if one_by_one:
+            some = some.take(shortlist(policy, some, budget=budget, key=KEY))
+    assert some is not None and some.listable == tuple(plan.allowed.sum(axis=0))
+    found = chosen(kind, some, budget=budget)
+    assert (found.planned_spend, found.gap, found.note) == (whole.planned_spend, whole.gap, whole.note)
+    listed, of_all = (np.flatnonzero(choice.arm >= 0) for choice in (found, whole))
+    assert some.ids[listed].tolist() == plan.ids[of_all].tolist()
+    assert found.arm[listed].tolist() == whole.arm[of_all].tolist()
+    assert found.priority[listed].tolist() == whole.priority[of_all].tolist()
+
+
+def test_a_shortlist_is_no_longer_than_the_budget_buys_and_one_more() -> None:
+    # A gift costs 2 and the dearest arm 11: 6 buys three, and what could be bought for 17 is on the shortlist.
+    plan = made_plan(**{name: np.tile(getattr(made_plan(), name), (10, 1)) for name in (
+        "allowed", "reach", "contact_cost", "accept", "offer_cost")}, ids=np.arange(50),
+        risk=np.arange(50.0), margin=np.ones(50), months={"value": np.zeros((50, 4))})
+    assert shortlist(settings_of("churn_risk"), plan, budget=6.0, key=KEY).tolist() == list(range(42, 50))
+    assert shortlist(settings_of("none"), plan, budget=6.0, key=KEY).tolist() == []
+    assert shortlist(settings_of("everyone"), plan, budget=6.0, key=KEY).tolist() == list(range(50))
+    assert shortlist(settings_of("uplift_value"), plan, budget=6.0, key=KEY).tolist() == []
+
+
+def test_the_pilots_depth_is_of_all_and_not_of_a_shortlist() -> None:
+    plan = made_plan(best=best_at(0.4))
+    alone = plan.take(np.array([1, 3]))
+    assert alone.listable == (5, 5, 5, 5)
+    assert chosen("churn_risk", alone).arm.tolist() == [0, 0]
+    assert chosen("churn_risk", replace(alone, listable=None)).arm.tolist() == [0, -1]
