@@ -79,8 +79,7 @@ def shortlist(settings: PolicySettings, plan: Plan, *, budget: float, key: Key) 
     """
     # A subscriber more than the budget buys: the price of the next one is known then.
     most = budget + float(plan.planned_cost.max(initial=0.0))
-    whole = replace(plan, listable=None, best={name: replace(best, depth_share=1.0)
-                                               for name, best in plan.best.items()})
+    whole = replace(plan, best={name: replace(best, depth_share=1.0) for name, best in plan.best.items()})
     return np.flatnonzero(_CHOOSERS[settings.kind](settings, whole, most, key).arm >= 0)
 
 
