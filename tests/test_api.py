@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cli_examples import write
 
 import churnsim
+from churnsim.campaign.wave import planned_contact_time
 from churnsim.core.columns import HISTORY_MONTHS
 from churnsim.errors import ConfigError, DataError
+from churnsim.evaluation.truth import realised_responses
 from churnsim.experiment import stages
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.world import make_world
@@ -154,6 +157,38 @@ def test_simulate_refuses(exp, arguments, message):
         churnsim.simulate(exp, **arguments)
 
 
+# Long simulations
+
+
+def test_simulate_to_writes_the_state_at_the_end(tmp_path):
+    exp = churnsim.load(write(tmp_path), overrides=[
+        "population.size=300", "simulation.months=5", "simulation.partition_size=120", "record.latent=true"])
+    found = churnsim.simulate_to(exp, tmp_path / "out", jobs=2, engine="threads")
+    assert isinstance(found, churnsim.Simulated)
+    assert (found.ran, found.reused) == (3, 0)
+    history = churnsim.simulate(exp, months=5)
+    direct, told = history.to_pandas(), history.to_pandas(latent=True)
+    written = {name: pd.read_parquet(tmp_path / "out" / name).sort_values("subscriber", ignore_index=True)
+               for name in ("end_state", "end_state_latent")}
+    pd.testing.assert_frame_equal(written["end_state"], direct, check_exact=True)
+    latent = [column.name for column in SCHEMA.values() if column.visibility == "latent"]
+    pd.testing.assert_frame_equal(written["end_state_latent"], told[["subscriber", *latent]], check_exact=True)
+    assert found.subscribers == len(direct)
+    assert pq.read_table(tmp_path / "out" / "summaries.parquet").equals(found.summaries)
+    other = churnsim.simulate_to(exp, str(tmp_path / "other"), replicate=1, engine="serial")
+    assert not other.summaries.equals(found.summaries)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"replicate": -1}, r"^replicate: must be at least 0 \(got -1\)$"),
+    ({"jobs": 0}, r"^workers: must be at least 1 \(got 0\)$"),
+    ({"engine": "serial", "jobs": 2}, "^engine serial: has one worker "),
+    ({"engine": "gpu"}, "^engine: must be one of serial, threads, processes, dask ")])
+def test_simulate_to_refuses(exp, arguments, message, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        churnsim.simulate_to(exp, tmp_path / "out", **arguments)
+
+
 # Twins
 
 
@@ -198,12 +233,49 @@ def test_an_earlier_month_is_as_if_simulated_until_then(exp, history):
     pd.testing.assert_frame_equal(earlier, direct)
 
 
+@pytest.mark.parametrize("realised", [False, True])
+def test_the_effect_on_one_does_not_depend_on_who_else_is_asked_for(history, realised):
+    whole = churnsim.twins(history, channel="sms", realised=realised)
+    for some in (whole.index[::7].tolist()[::-1], set(whole.index[:1]), whole.index[[5, 5, 3]].to_numpy(), whole.index):
+        found = churnsim.twins(history, channel="sms", subscribers=some, realised=realised)
+        pd.testing.assert_frame_equal(found, whole.loc[sorted(set(some))], check_exact=True)
+    nobody = churnsim.twins(history, channel="sms", subscribers=[], realised=realised)
+    assert len(nobody) == 0 and nobody.columns.tolist() == whole.columns.tolist()
+
+
+def test_subscribers_of_an_earlier_month(history):
+    gone = history.base.ids[(history.base["departure_time"] > 5) & (history.base["departure_time"] <= 8)][:3]
+    assert len(gone) == 3
+    earlier = churnsim.twins(history, at_month=5, draws=1, subscribers=gone)
+    whole = churnsim.twins(history, at_month=5, draws=1)
+    pd.testing.assert_frame_equal(earlier, whole.loc[gone], check_exact=True)
+
+
+def test_realised_twins_stand_beside_the_expected_ones(exp, history, truth):
+    found = churnsim.twins(history, channel="sms", realised=True)
+    pd.testing.assert_frame_equal(found[truth.columns], truth)
+    world = make_world(exp.experiment, replicate=0, folder=exp.folder)
+    base = stages.decision_base(stages.history(world))
+    once = realised_responses(base, world.engine, exp.experiment.evaluation, month=8,
+                              contact_time=planned_contact_time(exp.experiment.signals.list_delay_days))
+    for code, name in enumerate(("contact", *world.offers.names)):
+        assert np.array_equal(found[f"{name}_value_realised"], once.value[0, code])
+        assert np.array_equal(found[f"{name}_staying_realised"], once.staying[0, code])
+    assert set(np.unique(found.filter(like="_staying_realised"))) == {-1.0, 0.0, 1.0}
+    assert (found["discount_30_value_realised"] != found["discount_30_value"]).mean() > 0.5
+    assert found.columns.tolist()[:5] == ["contact_value", "contact_value_se", "contact_staying",
+                                          "contact_value_realised", "contact_staying_realised"]
+    assert not truth.filter(like="_realised").size
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"at_month": 9}, r"^at_month: must be 0 to 8 \(got 9\)$"),
     ({"offers": ["discount_03"]}, r"^offers: no offer 'discount_03'; there are discount_30, contract_device, "
                                   r"service_recovery. Did you mean 'discount_30'\?$"),
     ({"channel": "pigeon"}, "^channel: no channel 'pigeon'; there are call, sms$"),
-    ({"draws": 0}, r"^draws: must be 1 to 1000 \(got 0\)$")])
+    ({"draws": 0}, r"^draws: must be 1 to 1000 \(got 0\)$"),
+    ({"subscribers": [3, 10_000_000, -5]}, r"^subscribers: -5 is not on the network in month 8 \(2 such ids\); leave "
+                                           r"them out$")])
 def test_twins_refuse(history, arguments, message):
     with pytest.raises(ConfigError, match=message):
         churnsim.twins(history, **arguments)
