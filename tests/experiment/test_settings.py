@@ -39,6 +39,21 @@ CHECKS = {
     "service_recovery",
     "policies.everyone.channel=fax": "policies.everyone.channel: no channel 'fax'; there are call, sms",
     "policies.uplift_value.learner=best": "policies.uplift_value.learner: no learner 'best'; there are value, stay",
+    "record.by=[payment, plan]": "record.by[1]: no such group 'plan'; there are customer_type, region, locality, "
+    "payment",
+    "record.by=[payment, region, payment]": "record.by[2]: 'payment' stands there twice; name it once",
+    "record.snapshot={month: 20, outcome_months: 5}": "record.snapshot: the outcome months end after simulation.months "
+    "(24); start earlier, look less far or simulate longer",
+    "record.panel_share=1.5": "record.panel_share: must be at most 1 (got 1.5)",
+    "simulation.policy=best": "simulation.policy: no policy 'best'; there are none, everyone, everyone_capacity, "
+    "random, churn_risk, risk_value, uplift_value, oracle",
+    "simulation.policy=oracle": "simulation.policy: the oracle's true effects are computed by `churnsim run` only; "
+    "name another policy",
+    "simulation={policy: random, months: 8}": "simulation.months: must be above the campaign month "
+    "(lifecycle.history_months, 8) when there is a campaign (got 8)",
+    "simulation.months=-1": "simulation.months: must be at least 0 (got -1)",
+    "simulation.months=601": "simulation.months: must be at most 600 (got 601)",
+    "simulation.partition_size=0": "simulation.partition_size: must be at least 1 (got 0)",
     # One of each package's own checks, which its tests know in full.
     "population.size=null": "population.size: needed when there is no population.table; give the number of subscribers",
     "lifecycle.shopping.log_odds={weather: 1.0}": "lifecycle.shopping.log_odds.weather: no such covariate; there are ",
@@ -68,6 +83,15 @@ def test_offers_and_policies_cannot_all_be_taken_out() -> None:
         with pytest.raises(ConfigError) as caught:
             load_small(*(f"{section}.{name}=null" for name in getattr(e, section)))
         assert f": {section}: {message}" in str(caught.value)
+
+
+def test_a_simulation_may_end_where_its_snapshot_does_and_one_month_after_its_campaign_starts() -> None:
+    e = load_small("record.snapshot={month: 20, outcome_months: 4}", "record.by=[]").experiment
+    assert e.record.snapshot is not None and e.record.by == ()
+    e = load_small("simulation={policy: random, months: 9}").experiment
+    assert e.simulation.months == e.campaign_month + 1
+    assert load_small("simulation={months: 8}").experiment.simulation.policy is None
+    assert load_small("simulation={months: 0}").experiment.simulation.months == 0
 
 
 def test_only_budgeted_policies_depend_on_the_budget() -> None:

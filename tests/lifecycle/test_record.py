@@ -16,7 +16,17 @@ from churnsim.evaluation.ledger import COST_TO_SERVE, DISCOUNT, REALISED, REVENU
 from churnsim.evaluation.settings import EvaluationSettings
 from churnsim.lifecycle.block import Block, Month
 from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
-from churnsim.lifecycle.record import MEASURES, Events, Labels, Panel, Summary, coded, group_sizes, state_table
+from churnsim.lifecycle.record import (
+    MEASURES,
+    Events,
+    Labels,
+    Panel,
+    Summary,
+    coded,
+    group_sizes,
+    latent_part,
+    state_table,
+)
 from churnsim.lifecycle.treatment import Treatment
 from churnsim.population.columns import LOCALITIES, PAYMENTS, SCHEMA, STATES
 
@@ -429,6 +439,9 @@ def test_a_state_table_by_hand():
     assert told["decision_time"].to_pylist() == [None, 7.5, 6.0]
     assert told["cause"].to_pylist() == ["none", "gone", "service"]
     assert "source_id" not in told.column_names
+    latent = [name for name in told.column_names if name not in table.column_names or name == "departure_time"]
+    assert latent_part(told).equals(told.select(["subscriber", *latent]))
+    assert latent_part(PANEL).column_names == ["subscriber", "month", *latent]
 
 
 def test_codes_keep_all_labels():
