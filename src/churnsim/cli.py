@@ -305,7 +305,7 @@ def _reference(form: str) -> str:
 @click.option("--months", metavar="N", type=int, help="Months that pass, from the start. [default: simulation.months]")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path),
               help="Folder to write; finished partitions in it are used. A name in .parquet or .csv: everybody's state "
-                   "at the end as one table, and nothing else. [default: results/NAME]")
+                   "at the end as one table, and nothing else. [default: results/NAME/simulation]")
 @click.option("--latent", metavar="FILE", type=FILE,
               help="With --out FILE: also write what only the simulator knows. In a folder, record.latent does.")
 @click.option("--replicate", metavar="N", type=int, default=0, show_default=True,
@@ -325,11 +325,15 @@ def simulate(experiment: Path, months: int | None, out: Path | None, latent: Pat
     loaded = _load(experiment, (*overrides, *([] if months is None else [f"simulation.months={months}"])))
     if out is not None and out.suffix in TABLE_FORMATS:
         require_formats(latent)
+        if engine or jobs or scheduler:
+            raise click.UsageError("--engine, --jobs and --scheduler go with a folder; one table is made here")
         _simulate_table(loaded, out, latent, replicate)
+    elif out is not None and out.suffix[1:].isalpha():
+        raise ConfigError(f"{out}: the name must end in {' or '.join(TABLE_FORMATS)}, or be a folder's")
     elif latent is not None:
         raise click.UsageError("--latent goes with one table, --out FILE; in a folder, --set record.latent=true")
     else:
-        folder = out or _default_out(loaded)
+        folder = out or _default_out(loaded) / ("simulation" if replicate == 0 else f"simulation-{replicate}")
         show(_simulate_folder(loaded, folder, replicate, jobs=jobs, engine=engine, scheduler=scheduler, quiet=quiet))
 
 
@@ -418,6 +422,7 @@ def _simulate_table(loaded: Loaded, out: Path, latent: Path | None, replicate: i
 
 def _simulate_folder(loaded: Loaded, folder: Path, replicate: int, *, jobs: int | None, engine: Engine | None,
                      scheduler: str | None, quiet: bool) -> str:
+    from churnsim.experiment.run import command_line
     from churnsim.experiment.simulation import open_simulation, simulate
 
     simulation = open_simulation(loaded, folder, replicate=replicate)
@@ -431,7 +436,7 @@ def _simulate_folder(loaded: Loaded, folder: Path, replicate: int, *, jobs: int 
     finally:
         if progress:
             progress.close()
-    found.save(folder, command=sys.argv[1:])
+    found.save(folder, command=command_line())
     return f"{found.table_text()}\n\nwrote {folder}"
 
 

@@ -36,7 +36,7 @@ class Column:
         True: the last six months are kept, shape (6, n), read by lag.
     scope
         "stored": part of a subscriber's state. "run": carried from month to month of one run, from zero.
-        "month": scratch of one month, zero at the start of a run.
+        "month": scratch of one month; until its writer has run it shows the month before, zero in the first.
     """
 
     name: str

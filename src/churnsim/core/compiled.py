@@ -56,8 +56,16 @@ config.CACHE_DIR = _cache_folder()
 
 
 def njit(fn: F) -> F:
-    """Compile a module-level function: cached on disk, without the GIL, IEEE arithmetic (x / 0 is inf)."""
-    return cast(F, numba.njit(fn, cache=bool(config.CACHE_DIR), nogil=True, error_model="numpy"))
+    """Compile a module-level function: without the GIL, IEEE arithmetic (x / 0 is inf).
+
+    Functions of this package are cached on disk. Others are compiled in each process: the cache would not notice
+    an edit of what they call.
+    """
+    return cast(F, numba.njit(fn, cache=_is_cached(fn), nogil=True, error_model="numpy"))
+
+
+def _is_cached(fn: Callable[..., Any]) -> bool:
+    return bool(config.CACHE_DIR) and fn.__module__.startswith("churnsim.")
 
 
 def inlined(fn: F) -> F:
@@ -66,5 +74,4 @@ def inlined(fn: F) -> F:
     A call left in a loop keeps the loop from being vectorised; the compiler's own inlining gives up on longer
     functions without a word.
     """
-    return cast(F, numba.njit(fn, cache=bool(config.CACHE_DIR), nogil=True, error_model="numpy",
-                              inline="always"))
+    return cast(F, numba.njit(fn, cache=_is_cached(fn), nogil=True, error_model="numpy", inline="always"))

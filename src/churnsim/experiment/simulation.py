@@ -189,7 +189,7 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
     observers += [each.observe for each in panel.values()] if record.panel_share > 0.0 else []
     observers += [at.observe for at in (before_campaign, before_snapshot) if at is not None]
     world.engine.run([(base, None)], start=0, months=months, observe=_all(observers))
-    frames: dict[str, pa.Table | None] = {name: _visible(name, each.table()) for name, each in panel.items()}
+    frames: dict[str, pa.Table | None] = {name: _own_part(name, each.table()) for name, each in panel.items()}
     if record.end_state:
         frames |= _states("end_state", simulation, base, source_id=world.source_id(base))
     frames |= {
@@ -212,7 +212,7 @@ def _states(name: str, simulation: Simulation, base: Subscribers,
     return tables
 
 
-def _visible(name: str, table: pa.Table | None) -> pa.Table | None:
+def _own_part(name: str, table: pa.Table | None) -> pa.Table | None:
     return latent_part(table) if table is not None and name.endswith("_latent") else table
 
 
@@ -286,10 +286,12 @@ def open_simulation(loaded: Loaded, out: Path, *, replicate: int = 0) -> Simulat
     Raises
     ------
     ConfigError
-        `replicate` is below 0.
+        `replicate` is below 0, or the folder holds the results of a run.
     """
     if replicate < 0:
         raise ConfigError(f"replicate: must be at least 0 (got {replicate})")
+    if (out / "cells.parquet").exists():
+        raise ConfigError(f"{out}: holds the results of `churnsim run`; choose another folder for the simulation")
     return Simulation(loaded.experiment, replicate, loaded.folder.absolute(), Store(out.absolute()))
 
 
@@ -310,6 +312,9 @@ def simulate(simulation: Simulation, *, engine: Engine | None = None, workers: i
     ConfigError, DataError, ResultsError
         The engine cannot be had; the operator's table cannot be used; results cannot be written.
     """
+    if engine == "threads" and simulation.has_campaign:
+        raise ConfigError("engine threads: the models of a campaign share state within a process; choose processes, "
+                          "serial or dask, or simulate without simulation.policy")
     store, jobs = simulation.store, simulation.jobs()
     with writing(store.folder / ".new"):
         store.folder.mkdir(parents=True, exist_ok=True)
@@ -341,7 +346,10 @@ def _collect(simulation: Simulation, parts: list[Job], models: str | None, *, ra
     note = ""
     if models is not None:
         totals[WORLDS[1]], tables, metrics, note = _campaign(simulation, parts, models, summary)
-    worlds = [total.table(simulation.labels, regions=regions) for total in totals.values()]
+    # Those with an order are weighed from the campaign month on in their second run: no common expectation.
+    known = {WORLDS[0]: None, WORLDS[1]: simulation.experiment.campaign_month}
+    worlds = [total.table(simulation.labels, regions=regions, expected_until=known[world])
+              for world, total in totals.items()]
     named = [table.add_column(0, "world", pa.array([world] * len(table), pa.string()))
              for world, table in zip(totals, worlds, strict=True)]
     subscribers = sum(store.facts(job.key)["subscribers"] for job in parts)
@@ -419,6 +427,6 @@ def _lists(plan: Plan, arm: npt.NDArray[np.int64], priority: npt.NDArray[np.floa
     """Return the list: who was to be given what."""
     rows = np.flatnonzero(arm >= 0)
     names = [known.name for known in plan.arms]
-    chosen = pa.DictionaryArray.from_arrays(pa.array(arm[rows].astype(np.int8)), pa.array(names))
+    chosen = pa.DictionaryArray.from_arrays(pa.array(arm[rows].astype(np.int16)), pa.array(names))
     return pa.table({"subscriber": plan.ids[rows], "arm": chosen, "risk": plan.risk[rows],
                      "priority": priority[rows], "planned_cost_amount": plan.planned_cost[rows, arm[rows]]})

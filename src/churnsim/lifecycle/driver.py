@@ -60,6 +60,8 @@ class Driver:
         the columns it reads.
     changes
         What may happen within the month.
+    hosts
+        Changes, its own or of others, that happen in its step: who reads what they write comes after it.
     after
         Names of drivers that must come before it. One that reads a "month" column comes after its writer
         anyway; else the listed order holds.
@@ -76,6 +78,7 @@ class Driver:
     causes: tuple[str, ...] = ()
     hazards: Callable[[Block], Float32] | None = None
     changes: tuple[Change, ...] = ()
+    hosts: tuple[Change, ...] = ()
     after: tuple[str, ...] = ()
     start: Callable[[Block], None] | None = None
     owns: str = ""
@@ -152,9 +155,12 @@ def _stream_names(driver: Driver) -> tuple[str, ...]:
 def _sorted(drivers: Sequence[Driver], schema: Schema) -> tuple[Driver, ...]:
     """Return the listed order, changed only as far as dependencies ask for."""
     position = {driver.name: k for k, driver in enumerate(drivers)}
-    writer = {name: driver.name for driver in drivers for name in driver.writes
-              if schema[name].scope == "month"}
-    needs = {driver.name: {writer[name] for name in driver.reads if name in writer} - {driver.name}
+    writers: dict[str, set[str]] = {}
+    for driver in drivers:
+        for name in (*driver.writes, *(name for change in driver.hosts for name in change.writes)):
+            if schema[name].scope == "month":
+                writers.setdefault(name, set()).add(driver.name)
+    needs = {driver.name: set().union(*(writers.get(name, ()) for name in _reads(driver))) - {driver.name}
              | set(driver.after) for driver in drivers}
     ready = [position[name] for name, before in needs.items() if not before]
     heapq.heapify(ready)
@@ -172,6 +178,10 @@ def _sorted(drivers: Sequence[Driver], schema: Schema) -> tuple[Driver, ...]:
         raise ConfigError(f"drivers wait for each other: {' <- '.join(_cycle(stuck))}; take one of the "
                           "dependencies (after, or reading a column of the month) away")
     return tuple(order)
+
+
+def _reads(driver: Driver) -> tuple[str, ...]:
+    return (*driver.reads, *(name for change in driver.hosts for name in change.reads))
 
 
 def _cycle(stuck: dict[str, set[str]]) -> list[str]:

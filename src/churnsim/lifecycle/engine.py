@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
+import numpy as np
+
 from churnsim.core.columns import Schema, Subscribers
 from churnsim.core.draws import Key
 from churnsim.lifecycle.block import Block, Draws, Month
@@ -89,7 +91,9 @@ class Engine:
             False: nobody leaves; only probabilities are carried (for expectations).
         """
         n = len(arms[0][0])
-        for _, treatment in arms:
+        for base, treatment in arms:
+            if not np.array_equal(base.ids, arms[0][0].ids):
+                raise ValueError("the arms of a run have the same ids in the same order; run others apart")
             if treatment is not None and len(treatment) and not 0 <= treatment.row[0] <= treatment.row[-1] < n:
                 raise ValueError(f"a treatment names rows {treatment.row[0]} to {treatment.row[-1]}, but the base has "
                                  f"rows 0 to {n - 1}")

@@ -53,7 +53,8 @@ class Leaving:
             "leaving", self.step, reads=("decision_time", *self.reads),
             writes=("decision_time", "departure_time", "cause", "undecided", "undecided_prob", "hazard",
                     "cumulated_hazard", "active_next_prob"),
-            streams=self.clocks, after=tuple(driver.name for driver in self.sources), start=self.start)
+            streams=self.clocks, hosts=self.changes, after=tuple(driver.name for driver in self.sources),
+            start=self.start)
 
     @staticmethod
     def start(block: Block) -> None:
@@ -79,7 +80,14 @@ class Leaving:
         block["undecided"][pieces.rows] = block["decision_time"][pieces.rows] > month.number + moment
 
     def _hazards(self, block: Block) -> Float32:
-        parts = [driver.hazards(block) for driver in self.sources if driver.hazards is not None]
+        parts = []
+        for driver in self.sources:
+            assert driver.hazards is not None
+            part = driver.hazards(block)
+            if part.shape != (wanted := (len(driver.causes), len(block))):
+                raise ValueError(f"driver {driver.name!r}: hazards must have shape (causes, subscribers), {wanted} "
+                                 f"(got {part.shape})")
+            parts.append(part)
         hazards = parts[0] if len(parts) == 1 else np.concatenate(parts)
         joined = block["join_month"] <= block.month.number
         if not joined.all():

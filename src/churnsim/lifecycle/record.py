@@ -19,6 +19,7 @@ from churnsim.core.compiled import njit
 from churnsim.core.draws import Key, stream, uniform
 from churnsim.lifecycle.block import Array, Block, Float32, Float64
 from churnsim.lifecycle.drivers.tenure import CHURNED, states_at
+from churnsim.lifecycle.settings import GROUPS
 from churnsim.population.columns import SCHEMA, STATES
 
 Int64 = npt.NDArray[np.int64]
@@ -151,10 +152,11 @@ class Summary:
         with self._lock:
             self.totals[month - self.start] += found
 
-    def table(self, labels: Labels, *, regions: int) -> pa.Table:
+    def table(self, labels: Labels, *, regions: int, expected_until: int | None = None) -> pa.Table:
         """Return the totals, one row a month and group that ever had a subscriber.
 
-        `expected_subscribers` is a float, every other column a whole number.
+        `expected_subscribers` is a float, and null from month `expected_until` on; every other column is a whole
+        number.
         """
         months = len(self.totals)
         used = np.flatnonzero(self.totals.any(axis=(0, 2)))
@@ -167,7 +169,10 @@ class Summary:
         names = (*MEASURES, *(f"left.{cause}" for cause in labels.causes), *(f"state.{state}" for state in STATES))
         for k, name in enumerate(names):
             values = totals[:, k]
-            columns[name] = pa.array(values / MILLION if name == "expected_subscribers" else values)
+            columns[name] = pa.array(values)
+        columns["expected_subscribers"] = pa.array(
+            totals[:, MEASURES.index("expected_subscribers")] / MILLION,
+            mask=None if expected_until is None else columns["month"].to_numpy() >= expected_until)
         return pa.table(columns)
 
 
@@ -182,7 +187,7 @@ def _count(group: Array, month: int, join_month: Array, active: Array, active_pr
         g = group[j]
         here = active[j]
         out[g, 1] += np.int64(np.rint(active_prob[j] * 1e6))
-        out[g, 2] += join_month[j] == month
+        out[g, 2] += month > 0 and join_month[j] == month
         if decision[j] >= month and decision[j] < month + 1:
             out[g, 3] += 1
             out[g, first_cause + cause[j] - 1] += 1
@@ -209,15 +214,15 @@ class Events:
         """Collect one month of one block: what happens to a subscriber after leaving is not told."""
         month = block.month.number
         decision, departure = block["decision_time"], block["departure_time"]
-        self._add(block, block["join_month"] == month, float(month), JOINED)
+        self._add(block, (block["join_month"] == month) & (month > 0), float(month), JOINED)
         self._add(block, block["active"] & block["complaint"], float(month), COMPLAINT)
         if block.month.first and block.treatment is not None:
             t = block.treatment
-            self._parts.append((block.ids[t.row], month + t.time, np.full(len(t), CONTACT, np.int8),
-                                np.zeros(len(t), np.int8)))
-            valid = (t.accepted > 0) & block["undecided"][t.row]
-            self._parts.append((block.ids[t.row[valid]], month + t.time[valid],
-                                np.full(int(valid.sum()), ACCEPTED, np.int8), t.accepted[valid]))
+            met = month + t.time < departure[t.row]
+            took = (t.accepted > 0) & block["undecided"][t.row]
+            for kind, some, detail in ((CONTACT, met, np.zeros_like(t.accepted)), (ACCEPTED, took, t.accepted)):
+                self._parts.append((block.ids[t.row[some]], month + t.time[some],
+                                    np.full(int(some.sum()), kind, np.int8), detail[some]))
         self._add(block, (decision >= month) & (decision < month + 1), decision, DECIDED, block["cause"])
         self._add(block, (departure > month) & (departure <= month + 1), departure, LEFT, block["cause"])
 
@@ -293,5 +298,14 @@ class Panel:
 
 
 def group_sizes(by: Sequence[str], *, regions: int) -> tuple[int, ...]:
-    """Return how many codes each of the named columns has."""
+    """Return how many codes each of the named columns has.
+
+    Raises
+    ------
+    ValueError
+        A column is none of those that hold codes and never change.
+    """
+    for name in by:
+        if name not in GROUPS:
+            raise ValueError(f"no group {name!r}; there are {', '.join(GROUPS)}")
     return tuple(len(SCHEMA[name].categories) or regions for name in by)

@@ -167,7 +167,8 @@ class MarketSettings(Settings):
     season_amplitude: NonNegative
     """Amplitude of covariate ``season``, a cosine over the year that peaks in its first month."""
     arrivals_share_monthly: Share
-    """New subscribers a month, share of the base at the start; arrivals end with the campaign month."""
+    """New subscribers a month, share of the base at the start. In ``churnsim run`` the last ones join before the
+    campaign month, in ``churnsim simulate`` before the last month."""
     start_month_of_year: Annotated[int, Field(strict=True, ge=1, le=12)]
     """Month of the year in which the simulation starts (1 January)."""
 

@@ -44,7 +44,7 @@ class Treatment:
     Raises
     ------
     ValueError
-        Rows are out of order, a time is outside [0, 1), or a subscriber accepts twice.
+        Rows are out of order, a time is outside [0, 1), a code below 0, or a subscriber accepts twice.
     """
 
     row: Rows
@@ -52,6 +52,11 @@ class Treatment:
     accepted: Codes
 
     def __post_init__(self) -> None:
+        if not len(self.row) == len(self.time) == len(self.accepted):
+            raise ValueError(f"row, time and accepted must be equally long (got {len(self.row)}, {len(self.time)}, "
+                             f"{len(self.accepted)})")
+        if np.any(self.accepted < 0):
+            raise ValueError("the code of an accepted offer must be at least 0")
         same = self.row[1:] == self.row[:-1]
         if np.any(self.row[1:] < self.row[:-1]) or np.any(same & (self.time[1:] < self.time[:-1])):
             raise ValueError("contacts must be ordered by row, then time; sort them")

@@ -1,1 +1,1 @@
-"""What happens to a subscriber in a month, one file a driver, in the order of :mod:`.order`."""
+"""What happens to a subscriber in a month, one file a driver; :mod:`churnsim.lifecycle.default` lists them."""

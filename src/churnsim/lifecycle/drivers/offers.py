@@ -49,5 +49,4 @@ class Offers:
         return Driver(
             "offers", self.step, reads=("undecided_prob", "discount_share", "discount_left_months"),
             writes=("given_time", "given_prob", "discount_shock", "discount_share", "wake", "offer_left_months"),
-            changes=(Change("contact", ("payment", "attention", *touched), touched, self.when, self.act),),
-            owns="offers")
+            changes=(Change("contact", ("payment", "attention", *touched), touched, self.when, self.act),))
