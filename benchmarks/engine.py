@@ -9,34 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import page
-from harness import Outcome, Row, Section, measure
-from workload import MONTHS
+from harness import Outcome, Section, measure
+from sections import SECTIONS
 
 RESULTS = Path(__file__).parent / "results/engine.md"
-
-WORKLOAD = Section(
-    name="workload",
-    title="Micro-workload",
-    rows=(
-        Row("numpy", "numpy_run", "plain"),
-        Row("numpy, tuned", "numpy_run", "tuned"),
-        Row("starsim", "peers.starsim_run", "crn", environment="starsim"),
-        Row("vivarium", "peers.vivarium_run", "crn", environment="vivarium", rounds=3),
-        Row("mesa", "peers.mesa_run", "agents", environment="mesa", at_most=100_000),
-        Row("draws alone", "bounds", "draws", checked=False),
-        Row("copy alone", "bounds", "copy", checked=False),
-    ),
-    against=("numpy", "numpy, tuned", "starsim", "vivarium", "mesa", "draws alone"),
-    sizes=(1_000_000,),
-    months=MONTHS,
-)
-SECTIONS = (WORKLOAD,)
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     names = [name for section in SECTIONS for name in (section.name, *(row.name for row in section.rows))]
-    parser = argparse.ArgumentParser(description="Measure engines on the same workload, in turn.")
+    parser = argparse.ArgumentParser(description="Measure churnsim and other engines.")
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"rows or sections: {names}")
     parser.add_argument("--sizes", nargs="+", type=int, metavar="N", help="subscribers, for every section")
     parser.add_argument("--rounds", type=int, default=5, help="runs a row (default 5); some rows have fewer")

@@ -7,18 +7,20 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from checks import disagreement, reference
 from environments import python_of
 
 HERE = Path(__file__).parent
 SAMPLE_S = 0.05
+# Adding up the pages of gigabytes takes a while: no more than a twentieth of the time goes to it.
+SAMPLE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Section:
     against: tuple[str, ...]
     sizes: tuple[int, ...]
     months: int
+    compared: Literal["rate", "cpu_s", "wall_s"] = "rate"
+    """What its rows are compared by."""
+    note: str = ""
+    """What a reader of its table should know."""
 
 
 @dataclass
@@ -66,12 +72,21 @@ class Outcome:
     @property
     def rate(self) -> float:
         """Subscriber-months per CPU second, from the median of the rounds."""
-        return self.subscribers * self.months / self.median("cpu_s")
+        return self._subscriber_months / self.median("cpu_s")
 
     @property
     def rates(self) -> list[float]:
         """Subscriber-months per CPU second, a round each."""
-        return [self.subscribers * self.months / run["cpu_s"] for run in self.runs]
+        return [self._subscriber_months / run["cpu_s"] for run in self.runs]
+
+    @property
+    def peak_bytes(self) -> int:
+        """The largest of the rounds; 0 where it is not measured."""
+        return max(run["peak_bytes"] for run in self.runs)
+
+    @property
+    def _subscriber_months(self) -> int:
+        return self.runs[0].get("subscriber_months", self.subscribers * self.months)
 
 
 def proportional_memory(pid: int) -> int:
@@ -98,8 +113,8 @@ def run_once(row: Row, *, subscribers: int, months: int) -> dict[str, Any]:
     """
     # Our own rows import churnsim from this checkout, whether it is installed or not.
     sources = str(HERE.parent / "src") if row.environment is None else ""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": sources}
     with tempfile.TemporaryDirectory() as scratch:
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": sources, "TMPDIR": scratch}
         result, log = Path(scratch, "result.json"), Path(scratch, "log.txt")
         size = [str(subscribers), str(months)]
         command = [python_of(row.environment), "-m", row.module, row.case, *size, str(result)]
@@ -108,8 +123,9 @@ def run_once(row: Row, *, subscribers: int, months: int) -> dict[str, Any]:
         peak = 0
         try:
             while process.poll() is None:
+                began = time.perf_counter()
                 peak = max(peak, proportional_memory(process.pid))
-                time.sleep(SAMPLE_S)
+                time.sleep(max(SAMPLE_S, (time.perf_counter() - began) / SAMPLE_SHARE))
         finally:
             process.kill()
         if process.returncode:
@@ -117,8 +133,11 @@ def run_once(row: Row, *, subscribers: int, months: int) -> dict[str, Any]:
         return json.loads(result.read_text()) | {"peak_bytes": peak}
 
 
-def attempt(outcome: Outcome) -> dict[str, Any]:
-    """Add a round to an outcome and return it; a crash gives no round, and the outcome says why it failed."""
+def attempt(outcome: Outcome, known: Mapping[str, str]) -> dict[str, Any]:
+    """Add a round to an outcome and return it; a crash gives no round, and the outcome says why it failed.
+
+    `known` are the digests of the section's first results; none yet: anything goes.
+    """
     row, subscribers, months = outcome.row, outcome.subscribers, outcome.months
     try:
         run = run_once(row, subscribers=subscribers, months=months)
@@ -130,6 +149,10 @@ def attempt(outcome: Outcome) -> dict[str, Any]:
         outcome.failure = disagreement(
             run["summary"], reference(subscribers, months), subscribers=subscribers
         )
+    found = run.get("digests", {})
+    others = sorted(name for name in known.keys() | found.keys() if known.get(name) != found.get(name))
+    if known and others:
+        outcome.failure = f"{others[0]} differs from that of the first row"
     return run
 
 
@@ -152,8 +175,11 @@ def measure(
         except subprocess.CalledProcessError:
             outcome.failure = f"no environment could be made from peers/{outcome.row.environment}.txt"
             record(section, outcome, {})
+    known: dict[str, str] = {}
     for number in range(rounds):
         for outcome in outcomes:
             if outcome.failure is None and number < (outcome.row.rounds or rounds):
-                record(section, outcome, attempt(outcome))
+                run = attempt(outcome, known)
+                known = known or run.get("digests", {})
+                record(section, outcome, run)
     return outcomes

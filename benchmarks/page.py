@@ -6,10 +6,15 @@ import datetime
 import os
 import platform
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import targets
 from harness import Outcome, Section
+
+Measured = Sequence[tuple[Section, Sequence[Outcome]]]
+COMPARED = {"rate": "times as fast as", "cpu_s": "times the CPU s of", "wall_s": "times the wall s of"}
 
 
 def machine() -> dict[str, Any]:
@@ -40,8 +45,9 @@ def markdown_table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str
 
 def rates(outcomes: Sequence[Outcome]) -> str:
     """Return the table of what each row took; a failed row keeps its line and says why."""
-    header = (
-        "engine",
+    writes = any("written_bytes" in run for outcome in outcomes for run in outcome.runs)
+    header = [
+        "row",
         "subscribers",
         "million subscriber-months per CPU s",
         "slowest to fastest round",
@@ -49,18 +55,19 @@ def rates(outcomes: Sequence[Outcome]) -> str:
         "wall s",
         "set-up CPU s",
         "peak MiB",
+        *(["written MiB"] if writes else []),
         "rounds",
-        "summaries",
-    )
-    return markdown_table(header, [_rate_line(outcome) for outcome in outcomes])
+        "results",
+    ]
+    return markdown_table(header, [_rate_line(outcome, writes=writes) for outcome in outcomes])
 
 
-def _rate_line(outcome: Outcome) -> list[str]:
+def _rate_line(outcome: Outcome, *, writes: bool) -> list[str]:
     line = [outcome.row.name, f"{outcome.subscribers:,}"]
     if outcome.failure is not None:
-        return [*line, *["-"] * 6, str(len(outcome.runs)), f"**failed**: {outcome.failure}"]
+        return [*line, *["-"] * (6 + writes), str(len(outcome.runs)), f"**failed**: {outcome.failure}"]
     millions = [rate / 1e6 for rate in outcome.rates]
-    peak = max(run["peak_bytes"] for run in outcome.runs)
+    written = [_mebibytes(outcome.runs[0]["written_bytes"])] if writes else []
     return [
         *line,
         _three_digits(outcome.rate / 1e6),
@@ -68,18 +75,30 @@ def _rate_line(outcome: Outcome) -> list[str]:
         f"{outcome.median('cpu_s'):.3f}",
         f"{outcome.median('wall_s'):.3f}",
         f"{outcome.median('setup_cpu_s'):.1f}",
-        f"{peak / 2**20:,.0f}" if peak else "not measured",
+        _mebibytes(outcome.peak_bytes) if outcome.peak_bytes else "not measured",
+        *written,
         str(len(outcome.runs)),
-        "agree" if outcome.row.checked else "-",
+        _checked(outcome),
     ]
 
 
-def ratios(outcomes: Sequence[Outcome], against: Sequence[str]) -> str:
-    """Return how many times as fast each row is as those it is compared with, by median rates."""
-    rate = {outcome.row.name: outcome.rate for outcome in outcomes if outcome.failure is None}
-    columns = [name for name in against if name in rate]
-    lines = [[name, *(_three_digits(rate[name] / rate[column]) for column in columns)] for name in rate]
-    return markdown_table(["times as fast as", *columns], lines)
+def _checked(outcome: Outcome) -> str:
+    if outcome.row.checked:
+        return "agree"
+    return "same bits" if "digests" in outcome.runs[0] else "-"
+
+
+def ratios(section: Section, outcomes: Sequence[Outcome]) -> str:
+    """Return how each row compares with those that the section names, by medians; nothing if it names none."""
+    by = section.compared
+    number = {
+        outcome.row.name: outcome.rate if by == "rate" else outcome.median(by)
+        for outcome in outcomes
+        if outcome.failure is None
+    }
+    columns = [name for name in section.against if name in number]
+    lines = [[name, *(_three_digits(number[name] / number[column]) for column in columns)] for name in number]
+    return markdown_table([COMPARED[by], *columns], lines) if columns else ""
 
 
 def versions(outcomes: Iterable[Outcome]) -> str:
@@ -94,19 +113,36 @@ def versions(outcomes: Iterable[Outcome]) -> str:
     )
 
 
-def document(host: dict[str, Any], measured: Sequence[tuple[Section, Sequence[Outcome]]]) -> str:
-    """Return the whole page: the machine, then each section at each size."""
+def document(host: dict[str, Any], measured: Measured) -> str:
+    """Return the whole page: the machine, targets, then each section with all its sizes."""
     parts = [
         "# Engine benchmark",
         f"{host['date']}, {host['processor']}, {host['cores']} cores, {host['kernel']}, "
         f"load {host['load_before']} before the start. How to read this: [README](../README.md).",
         versions(outcome for _, outcomes in measured for outcome in outcomes),
+        "## Targets",
+        markdown_table(["target", "asked", "measured", "met"], targets.lines(_by_key(measured))),
     ]
-    for section, outcomes in measured:
-        largest = max(outcome.subscribers for outcome in outcomes)
-        parts.append(f"## {section.title}: {largest:,} subscribers, {section.months} months")
-        parts += [rates(outcomes), ratios(outcomes, section.against)]
+    for section, tables in groupby(measured, key=lambda item: item[0]):
+        sizes = [outcomes for _, outcomes in tables]
+        subscribers = ", ".join(f"{max(outcome.subscribers for outcome in outcomes):,}" for outcomes in sizes)
+        months = f"{section.months} month" + "s" * (section.months > 1)
+        parts += [f"## {section.title}: {subscribers} subscribers, {months}", section.note]
+        parts.append(rates([outcome for outcomes in sizes for outcome in outcomes]))
+        parts += [ratios(section, outcomes) for outcomes in sizes]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _by_key(measured: Measured) -> targets.Measured:
+    return {
+        (section.name, outcome.subscribers, outcome.row.name): outcome
+        for section, outcomes in measured
+        for outcome in outcomes
+    }
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.0f}"
 
 
 def _three_digits(number: float) -> str:
