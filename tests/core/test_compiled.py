@@ -52,3 +52,15 @@ def test_without_a_writable_home_the_temporary_folder_serves(tmp_path, monkeypat
     folder = Path(compiled._cache_folder())
     assert folder.is_dir()
     assert folder.parent == tmp_path / "churnsim-cache"
+
+
+def test_functions_of_others_are_not_cached():
+    """Their callees are edited without a change of the package's sources."""
+    from churnsim.core.draws import fill_high_words
+
+    @compiled.njit
+    def mine(x):
+        return x + 1
+
+    assert mine(1) == 2
+    assert type(mine._cache).__name__ == "NullCache" and type(fill_high_words._cache).__name__ != "NullCache"

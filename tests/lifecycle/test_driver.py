@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,11 @@ from churnsim.core.columns import Column, Schema
 from churnsim.core.draws import Stream, make_key, stream
 from churnsim.errors import ConfigError, DataError
 from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
+from churnsim.lifecycle.default import Lifecycle
 from churnsim.lifecycle.driver import Change, Driver, full_schema, in_order
 from churnsim.lifecycle.engine import Engine
 
-from .examples import engine
+from .examples import engine, subscribers
 
 LIFECYCLE = engine().drivers
 
@@ -156,3 +159,25 @@ def test_a_cycle_is_named(drivers, cycle):
     assert findings(*drivers, schema=SMALL) == [
         f"drivers wait for each other: {cycle}; take one of the dependencies (after, or reading a column of the "
         "month) away"]
+
+
+def test_who_reads_what_a_change_writes_comes_after_the_change():
+    """A change happens in the step of leaving, so its readers come after it and the writers of what it reads before."""
+    column = month_column("wind", "weather")
+    storm = Driver("storm", columns=(month_column("damage", "storm"),),
+                   changes=(changing(reads=("wind",), writes=("damage",)),))
+    weather = Driver("weather", nothing, writes=("wind",), columns=(column,))
+    host = Driver("host", nothing, hosts=storm.changes)
+    repairs = Driver("repairs", nothing, reads=("damage",))
+    assert order(repairs, host, storm, weather) == ["storm", "weather", "host", "repairs"]
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((1, 3), np.float32), np.zeros((2, 2), np.float32)])
+def test_hazards_of_another_shape_are_refused(wrong):
+    plague = Driver("plague", causes=("a", "b"), hazards=lambda block: wrong)
+    world = engine()
+    world = Lifecycle(world.settings, world.market, world.offers, key=world.key, more=[plague])
+    message = (rf"^driver 'plague': hazards must have shape \(causes, subscribers\), \(2, 3\) "
+               rf"\(got {re.escape(str(wrong.shape))}\)$")
+    with pytest.raises(ValueError, match=message):
+        world.run([(subscribers(3), None)], start=0, months=1)

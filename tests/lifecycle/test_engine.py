@@ -331,3 +331,8 @@ def test_nobody_at_all():
 def test_a_treatment_of_a_row_that_is_not_there_is_refused(row):
     with pytest.raises(ValueError, match=rf"^a treatment names rows {row} to {row}, but the base has rows 0 to 599$"):
         run(MANY, Treatment(np.array([row]), np.array([0.5]), np.zeros(1, np.int8)))
+
+
+def test_arms_of_other_ids_are_refused():
+    with pytest.raises(ValueError, match=r"^the arms of a run have the same ids in the same order; run others apart$"):
+        engine().run([(subscribers(3), None), (subscribers(3, ids=[1, 2, 3]), None)], start=0, months=1)

@@ -178,7 +178,7 @@ def test_sums_over_groups_are_those_of_plain_numpy():
     left = np.array(seen["departure_time"]) <= month + 1
     cents = {name: np.rint(seen[name] * 100.0) * there for name in ("revenue", "cost_to_serve", "discount")}
     expected = {
-        "subscribers": there, "joined": seen["join_month"] == month,
+        "subscribers": there, "joined": (seen["join_month"] == month) & (month > 0),
         "decided": joined & (np.floor(seen["decision_time"]) == month),
         "departed": joined & (np.ceil(seen["departure_time"]) == month + 1),
         "accepted": there & (seen["accepted"] > 0) & (seen["undecided"] > 0),
@@ -265,7 +265,7 @@ def logged(base, treatment, *, start=0, months=MONTHS, **how):
 
 def test_events_by_hand():
     base = subscribers(
-        4, ids=[10, 11, 12, 13], join_month=[0, -1, -1, 3], decision_time=[NEVER, 0.5, 0.1, NEVER],
+        4, ids=[10, 11, 12, 13], join_month=[0, -1, -1, 1], decision_time=[NEVER, 0.5, 0.1, NEVER],
         departure_time=[NEVER, 1.5, 0.6, NEVER], cause=[0, 2, 3, 0])
     events = Events()
     first = block_at(0, base, active=[True, True, True, False], complaint=[True, False, False, True],
@@ -273,11 +273,10 @@ def test_events_by_hand():
     first.treatment = Treatment(np.array([0, 0, 1, 2]), np.array([0.25, 0.75, 0.4, 0.3]),
                                 np.array([0, 2, 0, 1], np.int8))
     events.observe(first)
-    events.observe(block_at(1, base, active=[True, True, False, False], complaint=[False, True, True, False]))
+    events.observe(block_at(1, base, active=[True, True, False, True], complaint=[False, True, True, False]))
     table = events.table(LABELS)
     rows = [tuple(row.values()) for row in table.to_pylist()]
     assert [(s, m, round(day, 9), event, offer, cause) for s, m, day, event, offer, cause in rows] == [
-        (10, 0, 0.0, "joined", "none", "none"),
         (10, 0, 0.0, "complaint", "none", "none"),
         (10, 0, 7.5, "contact", "none", "none"),
         (10, 0, 22.5, "contact", "none", "none"),
@@ -290,6 +289,8 @@ def test_events_by_hand():
         (12, 0, 3.0, "decided", "none", "gone"),
         (12, 0, 9.0, "contact", "none", "none"),
         (12, 0, 18.0, "left", "none", "gone"),
+        # The first was there at the start, which is no event.
+        (13, 1, 0.0, "joined", "none", "none"),
     ]
     assert table.column_names == ["subscriber", "month", "day", "event", "offer", "cause"]
     assert Events().table(LABELS).schema == table.schema
@@ -319,7 +320,7 @@ def test_joining_and_complaints_are_those_seen():
     rows = log[log["event"] == "complaint"]
     assert rows[["subscriber", "month"]].to_numpy().tolist() == complaints.tolist()
     rows = log[log["event"] == "joined"]
-    joined = np.flatnonzero((MANY["join_month"] >= 0) & (MANY["join_month"] < MONTHS))
+    joined = np.flatnonzero((MANY["join_month"] > 0) & (MANY["join_month"] < MONTHS))
     assert rows["subscriber"].tolist() == joined.tolist()
     assert rows["month"].tolist() == MANY["join_month"][joined].tolist()
 
@@ -329,8 +330,11 @@ def test_contacts_and_acceptances_are_the_treatments():
     engine().run([(base, None)], start=0, months=2)
     log = logged(base, TREATED, start=2, months=3)
     rows = log[log["event"] == "contact"]
-    assert rows["subscriber"].tolist() == TREATED.row.tolist()
-    np.testing.assert_allclose(rows["day"], TREATED.time * 30.0)
+    # Who has left is not met.
+    met = 2 + TREATED.time < base["departure_time"][TREATED.row]
+    assert 0 < met.sum() < len(met)
+    assert rows["subscriber"].tolist() == TREATED.row[met].tolist()
+    np.testing.assert_allclose(rows["day"], TREATED.time[met] * 30.0)
     assert set(rows["month"]) == {2} and set(rows["offer"]) == {"none"}
     counts = (TREATED.accepted > 0) & (base["decision_time"][TREATED.row] > 2 + TREATED.time)
     rows = log[log["event"] == "accepted"]
@@ -447,3 +451,22 @@ def test_a_state_table_by_hand():
 def test_codes_keep_all_labels():
     found = coded(np.array([2, 0]), ("a", "b", "c"))
     assert found.to_pylist() == ["c", "a"] and found.dictionary.to_pylist() == ["a", "b", "c"]
+
+
+def test_latent_columns_apart():
+    table = latent_part(PANEL)
+    latent = [column.name for column in SCHEMA.values() if column.visibility == "latent"]
+    assert table.column_names == ["subscriber", "month", *latent]
+    assert table["satisfaction"].equals(PANEL["satisfaction"])
+
+
+def test_groups_that_are_none_are_refused():
+    with pytest.raises(ValueError, match=r"^no group 'cause'; there are customer_type, region, locality, payment$"):
+        group_sizes(("region", "cause"), regions=8)
+    assert group_sizes(("payment", "region"), regions=8) == (2, 8)
+
+
+def test_expectations_unknown_from_a_month_on():
+    _, found, _ = WHOLE
+    table = found.table(LABELS, regions=REGIONS, expected_until=3).to_pandas()
+    assert (table["expected_subscribers"].isna() == (table["month"] >= 3)).all()

@@ -144,3 +144,10 @@ def test_the_shock_of_a_bill_waived_entirely_is_bounded():
     base = subscribers(1, discount_share=1.0)
     fade(base, contact=CONTACT)
     assert base["discount_shock"][0] == pytest.approx(np.log(20.0), rel=1e-5)
+
+
+def test_codes_and_lengths_are_checked():
+    with pytest.raises(ValueError, match=r"^the code of an accepted offer must be at least 0$"):
+        Treatment(np.array([0]), np.array([0.5]), np.array([-1], np.int8))
+    with pytest.raises(ValueError, match=r"^row, time and accepted must be equally long \(got 1, 2, 1\)$"):
+        Treatment(np.array([0]), np.array([0.5, 0.6]), np.array([1], np.int8))
