@@ -19,7 +19,7 @@ SMALL_PILOT, FEWEST_MONTHS = 20_000, 13
 ENGINES = [("serial", 1), *((name, workers) for name in ("threads", "processes", "dask") for workers in (1, 2))]
 
 
-def prepare(engine: str, workers: int, subscribers: int, months: int) -> Callable[[], Path]:
+def prepare(engine: str, workers: int, campaign: bool, subscribers: int, months: int) -> Callable[[], Path]:
     """Return a function that runs the command and returns the folder that it wrote.
 
     The campaign falls into month 12, so that no fewer than 13 months pass. A base as small as the warm-up's has
@@ -29,6 +29,8 @@ def prepare(engine: str, workers: int, subscribers: int, months: int) -> Callabl
     command = [sys.executable, "-m", "churnsim.cli", "simulate", str(EXPERIMENT), "--quiet", "--out", str(folder)]
     command += ["--engine", engine, "--jobs", str(workers), "--months", str(max(months, FEWEST_MONTHS))]
     command += ["--set", f"population.size={subscribers}"]
+    if not campaign:
+        command += ["--set", "simulation.policy=null"]
     if subscribers <= row.WARM_UP_SUBSCRIBERS:
         command += ["--set", f"pilot.size={SMALL_PILOT}"]
 
@@ -68,5 +70,6 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    cases = {f"{engine} {workers}": partial(prepare, engine, workers) for engine, workers in ENGINES}
+    cases = {f"{engine} {workers}": partial(prepare, engine, workers, False) for engine, workers in ENGINES}
+    cases["campaign"] = partial(prepare, "processes", 2, True)
     row.main(cases, packages=["distributed", "numba", "numpy", "pyarrow"], facts=facts)

@@ -265,7 +265,7 @@ def test_simulation_is_measured_and_digested(monkeypatch, tmp_path):
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(simulate_run, "SMALL_PILOT", 4_000)
-    folder = simulate_run.prepare("serial", 1, 2_000, 2)()
+    folder = simulate_run.prepare("serial", 1, True, 2_000, 2)()
     found = simulate_run.facts(folder)
     assert found["subscriber_months"] == 13 * (2_000 + 12 * 30)
     assert {"summary.json", "summaries.parquet", "end_state/part-00000.parquet"} < found["digests"].keys()
