@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -51,7 +52,9 @@ def elsewhere(request: pytest.FixtureRequest, pools: dict[str, Pool]) -> Pool:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[distributed.LocalCluster]:
     """A scheduler to connect to, and one worker with two threads, all in this process."""
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0") as found:
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp://", dashboard_address=":0"
+    ) as found:
         yield found
 
 
@@ -83,8 +86,9 @@ def wrong(folder: Path) -> None:
     raise ConfigError("population.size: must be at least 1 (got 0)")
 
 
-def process_and_threads() -> tuple[int, str | None]:
-    return os.getpid(), os.environ.get("OMP_NUM_THREADS")
+def settings() -> tuple[str | None, bool]:
+    """Return what tells libraries their number of threads, and whether an interrupt is ignored."""
+    return os.environ.get("OMP_NUM_THREADS"), signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
 def test_every_engine_gives_the_same(pool: Pool, tmp_path: Path) -> None:
@@ -95,7 +99,8 @@ def test_every_engine_gives_the_same(pool: Pool, tmp_path: Path) -> None:
     order = [key for key, _ in found]
     assert all(order.index(x) > order.index(x - 1) for x in needs)
     assert set(calls(tmp_path).values()) == {1}
-    assert pool.submit(pow, 2, 10).result() == 1024
+    twice = [pool.submit(count_call, tmp_path, "twice") for _ in range(2)]
+    assert sorted(future.result() for future in twice) == [1, 2]
 
 
 def test_no_jobs_are_no_results(pool: Pool) -> None:
@@ -107,10 +112,8 @@ def test_where_jobs_run(pools: dict[str, Pool]) -> None:
     assert here == {"serial": True, "threads": True, "processes": False, "dask": False}
 
 
-def test_workers_start_with_one_thread_for_libraries(elsewhere: Pool) -> None:
-    workers = dict(run_jobs(elsewhere, {x: process_and_threads for x in range(8)})).values()
-    assert os.getpid() not in {worker for worker, _ in workers}
-    assert {threads for _, threads in workers} == {"1"}
+def test_workers_leave_threads_to_the_pool_and_interrupts_to_the_main_process(elsewhere: Pool) -> None:
+    assert elsewhere.submit(settings).result() == ("1", True)
 
 
 def test_what_a_job_raises_arrives_and_is_not_tried_again(pool: Pool, tmp_path: Path) -> None:
@@ -125,9 +128,13 @@ def test_what_a_job_raises_arrives_and_is_not_tried_again(pool: Pool, tmp_path: 
 def test_jobs_of_a_lost_worker_run_again(elsewhere: Pool, tmp_path: Path) -> None:
     jobs = {x: partial(fragile, tmp_path, x, {4: 1, 6: 2}.get(x, 0)) for x in range(10)}
     assert dict(run_jobs(elsewhere, jobs)) == {x: x * x for x in range(10)}
-    assert calls(tmp_path)["4"] == 2 and calls(tmp_path)["6"] >= 3
-    # Only what was on its way to a lost worker ran twice.
-    assert sum(calls(tmp_path).values()) < 20
+    started = calls(tmp_path)
+    assert len(started) == 10
+    if elsewhere.retries:
+        assert started == {str(x): {4: 2, 6: 3}.get(x, 1) for x in range(10)}
+    else:
+        # Dask also starts again what stood beside, and what was finished and not fetched.
+        assert started["4"] >= 2 and started["6"] >= 3
 
 
 def test_a_worker_that_died_between_jobs_is_replaced(tmp_path: Path) -> None:
@@ -149,12 +156,12 @@ def test_a_job_that_always_loses_its_worker_is_given_up(elsewhere: Pool, tmp_pat
 
 
 @pytest.mark.parametrize("engine", ["serial", "threads", "processes"])
-def test_workers_go_no_further_than_a_job_ahead(engine: str, tmp_path: Path) -> None:
+def test_workers_wait_until_results_are_taken(engine: str, tmp_path: Path) -> None:
     with opened(engine) as pool:
         taken = run_jobs(pool, {x: partial(square, tmp_path, x) for x in range(9)})
         next(taken)
         time.sleep(0.2)
-        assert len(calls(tmp_path)) <= (1 if engine == "serial" else 3)
+        assert len(calls(tmp_path)) <= (1 if engine == "serial" else 2)
         assert len(list(taken)) == 8
 
 
@@ -195,15 +202,32 @@ def test_dask_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1:9", "http://127.0.0.1:9", "nonsense"])
-def test_a_scheduler_that_does_not_answer(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("tcp://127.0.0.1:9", "Timed out trying to connect to tcp://127.0.0.1:9 after 0.5 s"),
+        ("127.0.0.1:9", "Timed out trying to connect to 127.0.0.1:9 after 0.5 s"),
+        ("http://127.0.0.1:9", "unknown address scheme 'http' (known schemes: ["),
+        ("nonsense", "missing port number in address 'nonsense'"),
+    ],
+)
+def test_a_scheduler_that_cannot_be_reached(address: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("churnsim.core.executor.CONNECT_SECONDS", 0.5)
-    began = time.monotonic()
     with pytest.raises(ConfigError) as caught, open_pool("dask", scheduler=address):
         pass
-    assert time.monotonic() - began < 10
-    assert str(caught.value).startswith(f"scheduler {address}: cannot be reached (")
+    assert str(caught.value).startswith(f"scheduler {address}: cannot be reached ({reason}")
     assert str(caught.value).endswith("); correct the address, or start the cluster")
+
+
+def test_a_port_that_says_nothing_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("churnsim.core.executor.CONNECT_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = "tcp://{}:{}".format(*silent.getsockname())
+        with pytest.raises(ConfigError) as caught, open_pool("dask", scheduler=address):
+            pass
+    assert str(caught.value) == (
+        f"scheduler {address}: cannot be reached (no answer); correct the address, or start the cluster"
+    )
 
 
 class NotInstalled:

@@ -215,33 +215,50 @@ def _serial() -> Iterator[Pool]:
 def _threads(workers: int) -> Iterator[Pool]:
     executor = ThreadPoolExecutor(workers)
     try:
-        yield Pool(executor, at_once=workers + 1)
+        yield Pool(executor, at_once=workers)
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-class _Processes(Executor):
-    """Spawned processes; in place of broken ones, new ones."""
+class _Process:
+    """A spawned process, or a new one in its place when it was lost."""
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
+    def __init__(self) -> None:
+        self._jobs: list[Future[Any]] = []
         self._start()
 
     def _start(self) -> None:
         spawn = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(self.workers, mp_context=spawn, initializer=_follow_main_process)
+        self.pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_follow_main_process)
+
+    def count_jobs(self) -> int:
+        """Return how many jobs are not finished."""
+        self._jobs = [job for job in self._jobs if not job.done()]
+        return len(self._jobs)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **named: Any) -> Future[T]:
         try:
-            return self._pool.submit(fn, *args, **named)
+            job = self.pool.submit(fn, *args, **named)
         except BrokenProcessPool:
-            # Waits until the old workers are gone: memory may be what they ran out of.
-            self._pool.shutdown()
+            self.pool.shutdown()
             self._start()
-            return self._pool.submit(fn, *args, **named)
+            job = self.pool.submit(fn, *args, **named)
+        self._jobs.append(job)
+        return job
+
+
+class _Processes(Executor):
+    """Spawned processes, each a pool of its own: one that is lost takes no other's job along."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = [_Process() for _ in range(workers)]
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **named: Any) -> Future[T]:
+        return min(self._workers, key=_Process.count_jobs).submit(fn, *args, **named)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._pool.shutdown(wait, cancel_futures=cancel_futures)
+        for worker in self._workers:
+            worker.pool.shutdown(wait, cancel_futures=cancel_futures)
 
 
 @contextmanager
@@ -251,7 +268,7 @@ def _processes(workers: int) -> Iterator[Pool]:
     others = multiprocessing.active_children()
     executor = _Processes(workers)
     try:
-        yield Pool(executor, at_once=workers + 1, lost=(BrokenProcessPool,), retries=RETRIES)
+        yield Pool(executor, at_once=workers, lost=(BrokenProcessPool,), retries=RETRIES)
     except KeyboardInterrupt:
         for worker in multiprocessing.active_children():
             if worker not in others:
