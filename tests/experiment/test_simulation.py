@@ -31,6 +31,8 @@ from churnsim.experiment import stages
 from churnsim.experiment.simulated import PARTED, Simulated
 from churnsim.experiment.simulation import Simulation, open_simulation, simulate
 from churnsim.experiment.world import World, make_world
+from churnsim.lifecycle.block import Block
+from churnsim.lifecycle.record import Events
 from churnsim.lifecycle.treatment import Treatment
 from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import active_rows, features, observe
@@ -340,8 +342,13 @@ def test_the_world_with_the_campaign_is_that_of_everybody_under_it(first: tuple[
     world, base = everybody_at_campaign()
     simulation = opened(folder)
     base, summary = base.copy(), simulation.summary(start=CAMPAIGN)
-    world.engine.run([(base, treatment_of(folder, base.ids))], start=CAMPAIGN, months=MONTHS - CAMPAIGN,
-                     observe=summary.observe)
+    events = Events()
+
+    def watch(block: Block) -> None:
+        summary.observe(block)
+        events.observe(block)
+
+    world.engine.run([(base, treatment_of(folder, base.ids))], start=CAMPAIGN, months=MONTHS - CAMPAIGN, observe=watch)
     own = summary.table(simulation.labels, regions=8).to_pandas()
     summaries = found.summaries.to_pandas()
     policy, reference = (summaries[summaries["world"] == name].drop(columns="world").reset_index(drop=True)
@@ -354,6 +361,9 @@ def test_the_world_with_the_campaign_is_that_of_everybody_under_it(first: tuple[
     # The two runs weigh with other clocks: what both expect is told until they part.
     assert policy["expected_subscribers"].isna().tolist() == (policy["month"] >= CAMPAIGN).tolist()
     assert reference["expected_subscribers"].notna().all()
+    log, own_log = table(folder, "treated_events"), events.table(simulation.labels).to_pandas()
+    own_log = own_log[own_log["subscriber"].isin(table(folder, "treated")["subscriber"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(log, own_log, rtol=0, atol=1e-9)
     rows = np.searchsorted(base.ids, table(folder, "treated")["subscriber"])
     treated = table(folder, "treated_latent")
     told = {name: base.take(rows)[name] for name in ("satisfaction", "wake", "discount_shock", "departure_time")}
