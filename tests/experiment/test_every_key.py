@@ -23,6 +23,7 @@ from churnsim.config.source import parse_yaml
 from churnsim.experiment import stages
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment, check_experiment
+from churnsim.experiment.simulation import open_simulation, simulate
 from churnsim.experiment.store import Cell
 from churnsim.experiment.summary import summarise
 from churnsim.experiment.tasks import Task, make_tasks
@@ -68,6 +69,8 @@ campaign: {budget_amount: 400.0, channels: [call, sms, desk], deadline_days: 4.0
 policies:
   everyone_sms: {kind: everyone_capacity, offer: service_recovery, channel: sms}
 evaluation: {horizon_months: 20, inner_draws: 1}
+simulation: {months: 10}
+record: {panel_share: 0.5}
 """
 
 ALLOWED = {
@@ -81,6 +84,7 @@ ALLOWED = {
     "sweep": "empty here; test_load tests it",
     "population.table": "none here; test_table and the operator's example test it",
     "channels.*.kind": "says which other keys a channel has",
+    "simulation.partition_size": "cuts files, changes no number; test_simulation tests both",
     "policies.*.offer": "none where the kind of policy does not use it; test_settings tests that it is refused",
     "policies.*.channel": "the same",
     "policies.*.learner": "the same",
@@ -125,6 +129,9 @@ CHANGES: dict[str, Any] = {
     "policies.uplift_value.kind": None,
     "policies.*.kind": "none",
     "evaluation.terminal_value": "residual",
+    "simulation.policy": "churn_risk",
+    "record.by": ["payment"],
+    "record.snapshot": {"month": 2, "outcome_months": 2},
 }
 
 
@@ -153,7 +160,9 @@ def allowed(path: KeyPath) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in ALLOWED)
 
 
-ALIVE = [path for path in leaves(PLAIN) if not allowed(path)]
+# What `simulate` alone reads.
+SIMULATED = [path for path in leaves(PLAIN) if path[0] in ("simulation", "record") and not allowed(path)]
+ALIVE = [path for path in leaves(PLAIN) if not allowed(path) and path not in SIMULATED]
 
 
 def changed(path: KeyPath) -> Experiment:
@@ -306,6 +315,28 @@ def test_a_cell_whose_key_did_not_change_is_the_same(name: str) -> None:
             assert fingerprint(found) == fingerprint(base_cell(old.key)), task.label
             same += 1
     assert same >= 1
+
+
+def left_behind(experiment: Experiment, folder: Path) -> dict[str, str]:
+    """Return a hash of every table that a simulation writes, by its name."""
+    found = simulate(open_simulation(Loaded(experiment, {"base": experiment}, Path()), folder), engine="serial")
+    tables = {path.stem: path.read_bytes() for path in found.parts[0].glob("*.parquet")}
+    tables |= {name: table.to_pandas().to_csv().encode() for name, table in found.tables.items()}
+    tables["summaries"] = found.summaries.to_pandas().to_csv().encode()
+    return {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}
+
+
+@cache
+def unchanged(folder: Path) -> dict[str, str]:
+    return left_behind(LOADED.experiment, folder)
+
+
+@pytest.mark.parametrize("path", SIMULATED, ids=dotted)
+def test_every_key_of_a_simulation_changes_what_it_leaves_behind(
+    path: KeyPath, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    before = unchanged(tmp_path_factory.getbasetemp() / "unchanged")
+    assert left_behind(changed(path), tmp_path_factory.mktemp("changed")) != before
 
 
 def test_stages_leave_the_cells_they_read_alone() -> None:
