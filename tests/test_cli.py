@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cli_examples import HEADER, TINY, program, write
+from cli_examples import HEADER, program, write
 
 from churnsim.cli import main
 
@@ -151,6 +151,27 @@ def test_validate_shows_an_experiment_that_is_valid_itself(tmp_path, capsys):
     assert capsys.readouterr().out == shown
 
 
+def test_validate_prints_the_plan_of_a_month(tmp_path, capsys):
+    from churnsim.experiment.load import load
+    from churnsim.experiment.world import make_world
+    from churnsim.lifecycle.plan import plan_text
+
+    path = write(tmp_path)
+    assert main(["validate", str(path), "--plan"]) == 0
+    shown = capsys.readouterr().out
+    engine = make_world(load(path).experiment, replicate=0, folder=tmp_path).engine
+    assert shown == f"{plan_text(engine)}\n"
+    assert [line.split()[1] for line in shown.splitlines() if line[:2].strip().isdigit()] == [
+        driver.name for driver in engine.drivers]
+    assert main(["validate", str(path), "--plan", "--show", "--set", "lifecycle.causes.arrears=null", "--set",
+                 "offers.discount_30.hazard_multipliers={price: 0.5}"]) == 0
+    both = capsys.readouterr().out
+    assert "\nname: tiny\n" in both
+    assert "    causes     service, price, competitor, contract_end, need_gone\n" in both
+    assert main(["validate", str(write(tmp_path, "schema: 1\nname: 3\n", "bad.yaml")), "--plan"]) == 2
+    assert capsys.readouterr().out == ""
+
+
 def test_new_writes_a_valid_file_once(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["new", "mine"]) == 0
@@ -196,24 +217,6 @@ def test_the_schema_accepts_a_resolved_experiment_and_refuses_a_wrong_one(tmp_pa
     jsonschema.validate(plain, schema)
     with pytest.raises(jsonschema.ValidationError, match="was unexpected"):
         jsonschema.validate({**plain, "sed": 1}, schema)
-
-
-@pytest.mark.parametrize("name", ["base.parquet", "base.csv"])
-def test_simulate(name, tmp_path, capsys):
-    path, out = write(tmp_path), tmp_path / name
-    latent = tmp_path / f"latent{out.suffix}"
-    assert main(["simulate", str(path), "--months", "3", "--out", str(out), "--latent", str(latent)]) == 0
-    read = pd.read_parquet if out.suffix == ".parquet" else pd.read_csv
-    table, hidden = read(out), read(latent)
-    assert capsys.readouterr().out == f"wrote {out}: {len(table)} subscribers after 3 months\n"
-    assert (table["subscriber"] == hidden["subscriber"]).all()
-    assert "satisfaction" in hidden and "satisfaction" not in table
-    assert set(table["state"]) >= {"stable", "churned"}
-
-
-def test_a_table_of_unknown_format_is_refused_before_anything_runs(tmp_path, capsys):
-    assert main(["simulate", str(write(tmp_path)), "--months", "3", "--out", "base.xlsx"]) == 2
-    assert capsys.readouterr().err == "base.xlsx: the name must end in .parquet or .csv\n"
 
 
 def orders(path: Path, channel: str = "call") -> Path:
@@ -313,10 +316,3 @@ def test_a_full_standard_output_is_a_failure(tmp_path):
     assert done.stderr == ("standard output: cannot be written (No space left on device); what was written to files "
                            "is whole\n")
     assert done.returncode == 3
-
-
-def test_a_table_below_a_file_cannot_be_written(tmp_path, capsys):
-    blocked = write(tmp_path, "a file", "file") / "base.csv"
-    assert main(["simulate", str(write(tmp_path, TINY)), "--months", "0", "--out", str(blocked)]) == 3
-    assert capsys.readouterr().err == (
-        f"{blocked}: cannot be written (Not a directory); free space or choose another place\n")
