@@ -70,7 +70,7 @@ policies:
   everyone_sms: {kind: everyone_capacity, offer: service_recovery, channel: sms}
 evaluation: {horizon_months: 20, inner_draws: 1}
 simulation: {months: 10}
-record: {panel_share: 0.5}
+record: {panel_share: 0.5, snapshot: {month: 3, outcome_months: 2}}
 """
 
 ALLOWED = {
@@ -131,7 +131,6 @@ CHANGES: dict[str, Any] = {
     "evaluation.terminal_value": "residual",
     "simulation.policy": "churn_risk",
     "record.by": ["payment"],
-    "record.snapshot": {"month": 2, "outcome_months": 2},
 }
 
 
@@ -337,6 +336,13 @@ def test_every_key_of_a_simulation_changes_what_it_leaves_behind(
 ) -> None:
     before = unchanged(tmp_path_factory.getbasetemp() / "unchanged")
     assert left_behind(changed(path), tmp_path_factory.mktemp("changed")) != before
+
+
+def test_a_run_reads_nothing_that_only_a_simulation_reads() -> None:
+    keys = [task.key for task in BASE_TASKS]
+    assert {dotted(path) for path in SIMULATED} >= {"simulation.months", "record.by", "record.snapshot.outcome_months"}
+    for path in SIMULATED:
+        assert [task.key for task in tasks_of(changed(path))] == keys, dotted(path)
 
 
 def test_stages_leave_the_cells_they_read_alone() -> None:
