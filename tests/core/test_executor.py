@@ -145,6 +145,14 @@ def test_a_worker_that_died_between_jobs_is_replaced(tmp_path: Path) -> None:
         assert dict(run_jobs(pool, {x: partial(square, tmp_path, x) for x in range(3)})) == {0: 0, 1: 1, 2: 4}
 
 
+def test_a_local_dask_cluster_replaces_what_is_there_no_more() -> None:
+    with open_pool("dask", workers=1) as pool:
+        before = pool.submit(os.getpid).result()
+        cluster = pool.executor._client.cluster  # type: ignore[attr-defined]
+        cluster.sync(cluster.workers[0].close)
+        assert pool.submit(os.getpid).result() != before
+
+
 def test_a_job_that_always_loses_its_worker_is_given_up(elsewhere: Pool, tmp_path: Path) -> None:
     with pytest.raises(ResultsError) as caught:
         list(run_jobs(elsewhere, {"part 3": partial(fragile, tmp_path, 3, 99)}, label=lambda key: f"history, {key}"))

@@ -29,7 +29,7 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from types import ModuleType
@@ -40,6 +40,7 @@ from churnsim.errors import ConfigError, ResultsError
 Engine = Literal["serial", "threads", "processes", "dask"]
 RETRIES = 3
 CONNECT_SECONDS = 10
+CARE_SECONDS = 1
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -321,18 +322,40 @@ def _alone(fn: Callable[..., T], /, *args: Any, **named: Any) -> T:
 @contextmanager
 def _dask(workers: int, scheduler: str | None) -> Iterator[Pool]:
     distributed = _distributed()
-    with ExitStack() as stack:
-        if scheduler is None:
-            # No dashboard, and no limit of memory: as many workers as processors share all of it.
-            cluster = stack.enter_context(distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, memory_limit=None, silence_logs=logging.CRITICAL,
-                dashboard_address="127.0.0.1:0", scheduler_kwargs={"allowed_failures": RETRIES, "dashboard": False},
-                preload="import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"))
-            client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
-        else:
-            client = stack.enter_context(_connected(distributed, scheduler))
+    with _connected(distributed, scheduler) if scheduler else _local_cluster(distributed, workers) as client:
         # Dask queues jobs by itself, and a cluster that adapts looks at how many wait.
         yield Pool(_OnDask(client), at_once=sys.maxsize, lost=(distributed.KilledWorker,))
+
+
+@contextmanager
+def _local_cluster(distributed: ModuleType, workers: int) -> Iterator[Any]:
+    """Start a Dask cluster on this machine and return a client of it."""
+    import dask
+    from tornado.ioloop import PeriodicCallback
+
+    # A nanny starts its worker again when that dies. The cluster closes nannies of lost workers after a while,
+    # even those that are about to: it shall not.
+    patience = dask.config.set({"distributed.deploy.lost-worker-timeout": "520 weeks"})
+    # No dashboard, and no limit of memory: as many workers as processors share all of it.
+    with patience, distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, memory_limit=None, silence_logs=logging.CRITICAL,
+            dashboard_address="127.0.0.1:0", scheduler_kwargs={"allowed_failures": RETRIES, "dashboard": False},
+            preload="import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)") as cluster, \
+            distributed.Client(cluster, set_as_default=False) as client:
+
+        def replace_nannies() -> None:
+            for name, nanny in list(cluster.workers.items()):
+                if nanny.status in (distributed.Status.closed, distributed.Status.failed):
+                    del cluster.workers[name]
+            cluster.scale(workers)
+
+        # A nanny closes when its worker dies while it starts, and jobs could wait for none at all.
+        care = PeriodicCallback(replace_nannies, CARE_SECONDS * 1000)
+        cluster.loop.add_callback(care.start)
+        try:
+            yield client
+        finally:
+            cluster.loop.add_callback(care.stop)
 
 
 def _connected(distributed: ModuleType, address: str) -> AbstractContextManager[Any]:
