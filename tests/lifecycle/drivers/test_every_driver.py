@@ -7,6 +7,7 @@ import pytest
 
 from churnsim.core.columns import HISTORY_MONTHS
 from churnsim.core.draws import uniform
+from churnsim.errors import ConfigError
 from churnsim.lifecycle.block import Block, Draws, Month
 from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
 from churnsim.lifecycle.treatment import contacts
@@ -109,12 +110,24 @@ def test_it_changes_only_this_month_of_a_history(reads, writes, step):
 
 @pytest.mark.parametrize("driver", [driver for driver in DRIVERS if driver.step is not None], ids=lambda d: d.name)
 def test_it_draws_from_its_own_streams_alone(driver):
-    """Any other stream would be refused; the changes of the month draw from those of their drivers."""
-    block = everything()
+    """With its streams it steps as with all of them; without any it is refused.
+
+    Leaving draws its clocks by key, contracts only when they end, which is within leaving.
+    """
+    def step(streams):
+        block = everything()
+        draws = Draws(KEY, block.ids, streams)
+        draws.month = NOW.number
+        driver.step(block, NOW, draws)
+        return block
+
     within = STREAMS if driver.name == "leaving" else driver.streams
-    draws = Draws(KEY, block.ids, within)
-    draws.month = NOW.number
-    driver.step(block, NOW, draws)
+    declared, everything_declared = step(within), step(STREAMS)
+    for name in LIFECYCLE_SCHEMA:
+        np.testing.assert_array_equal(declared[name], everything_declared[name], err_msg=name)
+    if driver.streams and driver.name not in ("leaving", "contract"):
+        with pytest.raises(ConfigError, match="is drawn from, but no driver declares it"):
+            step(())
 
 
 @pytest.mark.parametrize("driver", [driver for driver in DRIVERS if driver.causes], ids=lambda d: d.name)
