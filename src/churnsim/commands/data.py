@@ -1,0 +1,91 @@
+"""Synthetic subscribers as data: one table, or a folder of any size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from churnsim.commands.shared import EXPERIMENT, FILE, JOBS, QUIET, SCHEDULER, SET, default_out, load_experiment
+from churnsim.console import TABLE_FORMATS, Progress, note, require_formats, show, write_table
+from churnsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from churnsim.core.executor import Engine
+    from churnsim.experiment.load import Loaded
+
+SIMULATION_ENGINE = click.option(
+    "--engine", type=click.Choice(["serial", "threads", "processes", "dask"]),
+    help="Where partitions are simulated. Results do not depend on it.  [default: processes]")
+
+
+@click.command()
+@EXPERIMENT
+@click.option("--months", metavar="N", type=int, help="Months that pass, from the start. [default: simulation.months]")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path),
+              help="Folder to write; finished partitions in it are used. A name in .parquet or .csv: everybody's state "
+                   "at the end as one table, and nothing else. [default: results/NAME/simulation]")
+@click.option("--latent", metavar="FILE", type=FILE,
+              help="With --out FILE: also write what only the simulator knows. In a folder, record.latent does.")
+@click.option("--replicate", metavar="N", type=int, default=0, show_default=True,
+              help="Which replicate, from 0.")
+@SIMULATION_ENGINE
+@JOBS
+@SCHEDULER
+@QUIET
+@SET
+def simulate(experiment: Path, months: int | None, out: Path | None, latent: Path | None, replicate: int,
+             engine: Engine | None, jobs: int | None, scheduler: str | None, quiet: bool,
+             overrides: tuple[str, ...]) -> None:
+    """Let months pass, in partitions that fit into memory, and write what `record` asks for.
+
+    A campaign falls into them if simulation.policy names one.
+    """
+    loaded = load_experiment(experiment, (*overrides, *([] if months is None else [f"simulation.months={months}"])))
+    if out is not None and out.suffix in TABLE_FORMATS:
+        require_formats(latent)
+        if engine or jobs or scheduler:
+            raise click.UsageError("--engine, --jobs and --scheduler go with a folder; one table is made here")
+        _simulate_table(loaded, out, latent, replicate)
+    elif out is not None and out.suffix[1:].isalpha():
+        raise ConfigError(f"{out}: the name must end in {' or '.join(TABLE_FORMATS)}, or be a folder's")
+    elif latent is not None:
+        raise click.UsageError("--latent goes with one table, --out FILE; in a folder, --set record.latent=true")
+    else:
+        folder = out or default_out(loaded) / ("simulation" if replicate == 0 else f"simulation-{replicate}")
+        show(_simulate_folder(loaded, folder, replicate, jobs=jobs, engine=engine, scheduler=scheduler, quiet=quiet))
+
+
+def _simulate_table(loaded: Loaded, out: Path, latent: Path | None, replicate: int) -> None:
+    from churnsim.api import simulate as simulated
+    from churnsim.lifecycle.record import latent_part
+
+    e = loaded.experiment
+    if e.simulation.policy is not None:
+        raise ConfigError(f"{out}: one table shows no campaign; give a folder, or --set simulation.policy=null")
+    history = simulated(loaded, months=e.simulation.months, replicate=replicate)
+    write_table(out, history.to_pandas())
+    if latent is not None:
+        write_table(latent, latent_part(history.to_arrow(latent=True)).to_pandas())
+    show(f"wrote {out}: {len(history):,} subscribers after {e.simulation.months} months")
+
+
+def _simulate_folder(loaded: Loaded, folder: Path, replicate: int, *, jobs: int | None, engine: Engine | None,
+                     scheduler: str | None, quiet: bool) -> str:
+    from churnsim.experiment.run import command_line
+    from churnsim.experiment.simulation import open_simulation, simulate
+
+    simulation = open_simulation(loaded, folder, replicate=replicate)
+    progress = None if quiet else Progress(simulation.unfinished())
+    try:
+        found = simulate(simulation, engine=engine, workers=jobs, scheduler=scheduler,
+                         report=progress.finished if progress else None)
+    except KeyboardInterrupt:
+        note(f"\ninterrupted: finished partitions are kept in {folder}; the same command goes on from there")
+        raise
+    finally:
+        if progress:
+            progress.close()
+    found.save(folder, command=command_line())
+    return f"{found.table_text()}\n\nwrote {folder}"
