@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from churnsim.lifecycle.covariates import COVARIATES, columns_read, covariate_matrix, weighted_sum
-from churnsim.population.columns import CUSTOMER_TYPES, STATES
+from churnsim.population.categories import CUSTOMER_TYPES, STATES
 
 from .examples import block_of, subscribers, varied
 

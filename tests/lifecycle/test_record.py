@@ -28,7 +28,8 @@ from churnsim.lifecycle.record import (
     state_table,
 )
 from churnsim.lifecycle.treatment import Treatment
-from churnsim.population.columns import LOCALITIES, PAYMENTS, SCHEMA, STATES
+from churnsim.population.categories import LOCALITIES, PAYMENTS, STATES
+from churnsim.population.columns import SCHEMA
 
 from .examples import KEY, LIVELY, OFFERS, REGIONS, engine, same, subscribers, varied
 

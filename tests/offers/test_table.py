@@ -6,7 +6,8 @@ import pytest
 from churnsim.core.columns import Subscribers
 from churnsim.offers.settings import Offer
 from churnsim.offers.table import CUSTOMER_TYPE_CODES, PAYMENT_CODES, offer_table
-from churnsim.population.columns import CUSTOMER_TYPES, PAYMENTS, SCHEMA
+from churnsim.population.categories import CUSTOMER_TYPES, PAYMENTS
+from churnsim.population.columns import SCHEMA
 
 ACCEPTANCE = {"base_prob": 0.3}
 OFFERS = {

@@ -12,7 +12,8 @@ from scipy.stats import norm
 
 from churnsim.core.draws import make_key
 from churnsim.errors import DataError
-from churnsim.population.columns import CUSTOMER_TYPES, SCHEMA, STATES
+from churnsim.population.categories import CUSTOMER_TYPES, STATES
+from churnsim.population.columns import SCHEMA
 from churnsim.population.generate import entrant_ids, evaluation_ids, generate, pilot_ids
 from churnsim.population.settings import Traits
 

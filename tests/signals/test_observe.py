@@ -9,7 +9,8 @@ from small_world import base_at_campaign, small_world
 
 from churnsim.core.columns import HISTORY_MONTHS, Subscribers
 from churnsim.core.draws import make_key
-from churnsim.population.columns import SCHEMA, STATES
+from churnsim.population.categories import STATES
+from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import OBSERVED, Observed, active_rows, features, observe
 from churnsim.signals.settings import SignalsSettings
 

@@ -14,6 +14,8 @@ class CampaignSettings(Settings):
 
     budget_amount: Amount
     """Expected planned spend of a budgeted policy: contacts, and offers to those expected to accept."""
+    offers: tuple[str, ...]
+    """Offers that the pilot tries and plans may use; the others of the catalogue stay out."""
     channels: tuple[str, ...]
     """Channels that plans may use."""
     deadline_days: Annotated[float, Field(strict=True, gt=0.0, le=30.0)]

@@ -12,7 +12,9 @@ from churnsim.capacity.checks import check_capacity
 from churnsim.capacity.settings import CapacitySettings, Channel
 from churnsim.config.base import Settings
 from churnsim.evaluation.settings import EvaluationSettings
-from churnsim.lifecycle.settings import GROUPS, LifecycleSettings, MarketSettings, RecordSettings, check_lifecycle
+from churnsim.lifecycle.market_settings import MarketSettings, check_market
+from churnsim.lifecycle.record_settings import GROUPS, RecordSettings
+from churnsim.lifecycle.settings import LifecycleSettings, check_lifecycle
 from churnsim.offers.settings import Offer, check_offers
 from churnsim.policy.settings import BUDGETED, PolicySettings
 from churnsim.population.settings import PopulationSettings, check_population
@@ -99,6 +101,7 @@ def check_experiment(experiment: Experiment) -> Iterator[tuple[Path, str]]:
 
     covariates = tuple(COVARIATES)
     yield from check_population(experiment.population)
+    yield from check_market(experiment.market)
     yield from check_lifecycle(experiment.lifecycle, covariates)
     causes = tuple(experiment.lifecycle.causes)
     yield from check_offers(experiment.offers, causes=causes, covariates=covariates)

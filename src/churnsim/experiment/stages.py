@@ -37,7 +37,8 @@ from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import Plan
 from churnsim.policy.policies import Choice, choose
 from churnsim.policy.settings import PolicySettings
-from churnsim.population.columns import SCHEMA, STATES
+from churnsim.population.categories import STATES
+from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import active_rows, features, observe
 from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.models import Models

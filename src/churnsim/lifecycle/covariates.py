@@ -11,11 +11,18 @@ import numpy.typing as npt
 
 from churnsim.core.columns import Subscribers
 from churnsim.core.smooth import exp32
-from churnsim.population.columns import STATES
+from churnsim.population.categories import (
+    ACQUISITION_CHANNELS,
+    BRAND_TIERS,
+    BUILDING_ACCESS,
+    STATES,
+    USAGE_SCENARIOS,
+)
 
 Array = npt.NDArray[Any]
 
 _SUSPENDED = STATES.index("suspended")
+_YOUNG = tuple(USAGE_SCENARIOS.index(name) for name in ("data_led_young", "student"))
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,31 @@ class Covariate:
 
 def _column(name: str, meaning: str) -> Covariate:
     return Covariate(meaning, (name,), lambda b: b[name])
+
+
+def _is(name: str, code: int, meaning: str) -> Covariate:
+    return Covariate(f"1: {meaning}", (name,), lambda b: b[name] == code)
+
+
+def _scenario(name: str, meaning: str) -> Covariate:
+    return _is("usage_scenario", USAGE_SCENARIOS.index(name), meaning)
+
+
+def _in_fees(base: Subscribers, name: str, most: float) -> Array:
+    fee = np.maximum(base["plan_price_amount"], np.float32(0.01))
+    return np.minimum(base[name] / fee, np.float32(most))
+
+
+def _termination_fee(base: Subscribers) -> Array:
+    return _in_fees(base, "termination_fee_amount", 24.0)
+
+
+def _overage(base: Subscribers) -> Array:
+    return _in_fees(base, "overage_amount", 2.0)
+
+
+def _lock_in(base: Subscribers) -> Array:
+    return np.where(base["lock_in_left_months"] > 0, _in_fees(base, "lock_in_amount", 6.0), np.float32(0))
 
 
 def _contract_ending(base: Subscribers) -> Array:
@@ -68,6 +100,38 @@ COVARIATES: dict[str, Covariate] = {
                             lambda b: np.maximum(-b["usage_deviation"], np.float32(0))),
     "suspended": Covariate("1: service paused", ("state",), lambda b: b["state"] == _SUSPENDED),
     "season": _column("season", "cosine over the year"),
+    "technology_sensitivity": _column("technology_sensitivity", "standard deviations"),
+    "unmet_need": Covariate("1: needs what the plan does not have", ("need", "need_met"),
+                            lambda b: (b["need"] > 0) & (b["need_met"] == 0)),
+    "need_gone": Covariate("1 - residual need", ("residual_need",), lambda b: np.float32(1) - b["residual_need"]),
+    "attitude": _column("attitude", "standing liking of the brand, standard deviations"),
+    "inertia": _column("inertia", "habit of staying, standard deviations"),
+    "experience_fatigue": _column("experience_fatigue", "bad experiences, wearing off slowly"),
+    "unresolved_ticket": _column("ticket_open", "1: a ticket was not resolved when the last month ended"),
+    "contact_stock": _column("contact_stock", "campaign contacts, older ones counting less"),
+    "overage": Covariate("billed above the allowance over the fee, 0 to 2",
+                         ("overage_amount", "plan_price_amount"), _overage),
+    "lock_in": Covariate("what leaving would forfeit, months of the fee, 0 to 6",
+                         ("lock_in_amount", "lock_in_left_months", "plan_price_amount"), _lock_in),
+    "broadband": _column("broadband", "1: fixed broadband in the bundle"),
+    "smart_home": _column("smart_home", "1: smart home in the bundle"),
+    "many_lines": Covariate("1: more than one line", ("lines",), lambda b: b["lines"] > 1),
+    "device_age": Covariate("age of the main device, years, at most 5", ("device_age_months",),
+                            lambda b: np.minimum(b["device_age_months"], np.float32(60)) * np.float32(1 / 12)),
+    "termination_fee": Covariate("fee for leaving now, months of the plan's fee",
+                                 ("termination_fee_amount", "plan_price_amount"), _termination_fee),
+    "shared_building": _is("building_access", BUILDING_ACCESS.index("shared"),
+                           "another operator's lines reach the building"),
+    "dealer": _is("acquisition_channel", ACQUISITION_CHANNELS.index("social_dealer"), "sold by a social dealer"),
+    "online": _is("acquisition_channel", ACQUISITION_CHANNELS.index("online"), "sold online"),
+    "budget_brand": _is("brand_tier", BRAND_TIERS.index("budget"), "on the budget brand"),
+    "premium_brand": _is("brand_tier", BRAND_TIERS.index("premium"), "on the premium brand"),
+    "young": Covariate("1: data-led young or student", ("usage_scenario",),
+                       lambda b: (b["usage_scenario"] == _YOUNG[0]) | (b["usage_scenario"] == _YOUNG[1])),
+    "student": _scenario("student", "student"),
+    "senior": _scenario("voice_led_senior", "voice-led senior"),
+    "business_traveller": _scenario("business_traveller", "business traveller"),
+    "newcomer_promotion": _column("newcomer_promotion", "strength of the operator's own promotion for new lines"),
 }
 
 

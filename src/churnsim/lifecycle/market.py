@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from churnsim.core.clock import MONTHS_PER_YEAR
 from churnsim.core.draws import Key, normal, stream, uniform
-from churnsim.lifecycle.settings import MarketSettings
+from churnsim.lifecycle.market_settings import MarketSettings
 
 PROMOTION = stream("market.promotion")
 NETWORK = stream("market.network")
@@ -54,10 +54,11 @@ def make_market(settings: MarketSettings, *, regions: int, months: int, key: Key
         promotion[:past_months] = past.promotion[:past_months]
         network[:past_months] = past.network[:past_months]
     for month in range(past_months, months):
-        runs = uniform(key, PROMOTION, ids, month=month) < settings.promotion.start_prob
-        promotion[month] = settings.promotion.strength * runs
+        rival = next(iter(settings.competitors.values()))
+        runs = uniform(key, PROMOTION, ids, month=month) < rival.start_prob
+        promotion[month] = rival.strength * rival.pull * runs
         shock = normal(key, NETWORK, ids, month=month)
         network[month] = shock if month == 0 else keep * network[month - 1] + fresh * shock
-    phase = np.arange(months) + settings.start_month_of_year - 1
+    phase = np.arange(months) + settings.start_month_of_year - settings.season_peak_month
     season = settings.season_amplitude * np.cos(2.0 * np.pi * phase / MONTHS_PER_YEAR)
     return Market(promotion, network, season.astype(np.float32))

@@ -19,8 +19,9 @@ from churnsim.core.compiled import njit
 from churnsim.core.draws import Key, stream, uniform
 from churnsim.lifecycle.block import Array, Block, Float32, Float64
 from churnsim.lifecycle.drivers.tenure import CHURNED, states_at
-from churnsim.lifecycle.settings import GROUPS
-from churnsim.population.columns import SCHEMA, STATES
+from churnsim.lifecycle.record_settings import GROUPS
+from churnsim.population.categories import STATES
+from churnsim.population.columns import SCHEMA
 
 Int64 = npt.NDArray[np.int64]
 

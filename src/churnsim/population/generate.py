@@ -11,7 +11,8 @@ import numpy.typing as npt
 from churnsim.core.columns import HISTORY_MONTHS, Subscribers
 from churnsim.core.draws import Key, choice, normal, stream, uniform
 from churnsim.errors import DataError
-from churnsim.population.columns import CUSTOMER_TYPES, PAYMENTS, SCHEMA, STATES
+from churnsim.population.categories import CUSTOMER_TYPES, PAYMENTS, STATES
+from churnsim.population.columns import SCHEMA
 from churnsim.population.settings import Traits
 
 Array = npt.NDArray[Any]
@@ -143,8 +144,8 @@ def _draw_price(draw: _Drawer, traits: Traits, price_per_line: Array) -> None:
 
 def _draw_contract(draw: _Drawer, traits: Traits) -> None:
     base, ids, key = draw.base, draw.base.ids, draw.key
-    lengths = np.array(sorted(traits.contract_length_months_shares))
-    shares = np.array([traits.contract_length_months_shares[int(k)] for k in lengths])
+    lengths = np.array(sorted(traits.customer_types["individual"].contract_length_months_shares))
+    shares = np.array([traits.customer_types["individual"].contract_length_months_shares[int(k)] for k in lengths])
     prepaid = base["payment"] == CONTRACT_TYPES_PREPAID
     draw.column("contract_length_months",
                 lambda s: np.where(prepaid, 0, lengths[choice(key, s, ids, shares)]))

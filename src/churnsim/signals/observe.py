@@ -8,7 +8,8 @@ import pandas as pd
 
 from churnsim.core.columns import Schema, Subscribers
 from churnsim.core.draws import Key, normal, stream
-from churnsim.population.columns import SCHEMA, STATES
+from churnsim.population.categories import STATES
+from churnsim.population.columns import SCHEMA
 from churnsim.signals.settings import SignalsSettings
 
 OBSERVED = Schema(column for column in SCHEMA.values() if column.visibility == "observed")

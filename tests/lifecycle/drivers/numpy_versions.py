@@ -13,7 +13,7 @@ from churnsim.lifecycle.covariates import COVARIATES, weighted_sum
 from churnsim.lifecycle.driver import Driver, Step
 from churnsim.lifecycle.drivers import arrears, service, shopping, tenure, usage
 from churnsim.lifecycle.settings import CostToServe, LifecycleSettings, Suspension
-from churnsim.population.columns import STATES
+from churnsim.population.categories import STATES
 from churnsim.population.generate import initial_state
 
 DECLINE, SUSPENDED, PROSPECT, ENTRY = (STATES.index(name) for name in ("decline", "suspended", "prospect", "entry"))

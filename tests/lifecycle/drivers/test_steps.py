@@ -11,7 +11,7 @@ from churnsim.lifecycle.drivers import arrears, billing, contract, market, offer
 from churnsim.lifecycle.market import make_market
 from churnsim.lifecycle.settings import CostToServe
 from churnsim.lifecycle.treatment import Treatment, apply, contacts, everybody, fade
-from churnsim.population.columns import STATES
+from churnsim.population.categories import STATES
 
 from ..examples import KEY, REGIONS, block_of, draws_of, lifecycle, subscribers
 from ..examples import market as market_settings

@@ -12,7 +12,7 @@ from churnsim.core.smooth import logistic32, logit
 from churnsim.lifecycle.block import Array, Block, Draws, Float32, Month
 from churnsim.lifecycle.driver import Driver
 from churnsim.lifecycle.settings import LifecycleSettings
-from churnsim.population.columns import PAYMENTS
+from churnsim.population.categories import PAYMENTS
 
 MOST = 12
 POSTPAID = PAYMENTS.index("postpaid")

@@ -11,9 +11,10 @@ from churnsim.core.compiled import njit
 from churnsim.core.draws import stream
 from churnsim.core.smooth import logistic32, logit
 from churnsim.lifecycle.block import Array, Block, Draws, Float32, Month
+from churnsim.lifecycle.covariates import columns_read, weighted_sum
 from churnsim.lifecycle.driver import Driver
 from churnsim.lifecycle.settings import Suspension
-from churnsim.population.columns import STATES
+from churnsim.population.categories import STATES
 from churnsim.population.generate import ENTRY_MONTHS, GROWTH_MONTHS
 
 EVENTS = stream("lifecycle.tenure")
@@ -24,21 +25,20 @@ DECLINE_RATIO = np.float32(0.8)
 def step(settings: Suspension, block: Block, month: Month, draws: Draws) -> None:
     """State at the start of the next month; a subscriber who left keeps running as its own what-if."""
     u_enter, u_resume = draws.lanes(EVENTS, 2)
-    enter = logistic32(logit(settings.enter_prob) + np.array([0.0, settings.enter_log_odds_migrant]))
-    _age(u_enter, u_resume, _declining(block), block["locality"], block["join_month"], month.number, enter,
+    enter = logistic32(weighted_sum(settings.enter_log_odds, block, intercept=logit(settings.enter_prob)))
+    _age(u_enter, u_resume, _declining(block), block["join_month"], month.number, enter,
          np.float32(settings.resume_prob), block["tenure_months"], block["state"])
 
 
 @njit
-def _age(u_enter: Float32, u_resume: Float32, declining: Array, locality: Array, join_month: Array, month: int,
+def _age(u_enter: Float32, u_resume: Float32, declining: Array, join_month: Array, month: int,
          enter_prob: Float32, resume_prob: np.float32, tenure: Array, state: Array) -> None:
-    local, migrant = enter_prob[0], enter_prob[1]
     for j in range(state.shape[0]):
         joined = join_month[j] <= month
         months = tenure[j] + 1 if joined else 0
         now = ENTRY if months < ENTRY_MONTHS else (GROWTH if months < GROWTH_MONTHS else STABLE)
         now = DECLINE if declining[j] and months >= ENTRY_MONTHS else now
-        enters = u_enter[j] < (local if locality[j] == 0 else migrant)
+        enters = u_enter[j] < enter_prob[j]
         pauses = u_resume[j] >= resume_prob if state[j] == SUSPENDED else enters
         now = SUSPENDED if pauses else now
         before = ENTRY if join_month[j] == month + 1 else PROSPECT
@@ -71,5 +71,5 @@ def states_at(base: Subscribers, *, month: int) -> Array:
 def driver(settings: Suspension) -> Driver:
     """Return the driver."""
     return Driver("tenure", partial(step, settings),
-                  reads=("join_month", "tenure_months", "usage_gb", "bill_amount", "locality", "state"),
+                  reads=("join_month", "tenure_months", "usage_gb", "bill_amount", "state", *columns_read(settings.enter_log_odds)),
                   writes=("tenure_months", "state"), streams=(EVENTS,), after=("leaving",))

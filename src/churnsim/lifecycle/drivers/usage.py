@@ -12,7 +12,7 @@ from churnsim.core.smooth import exp_scalar, log_scalar
 from churnsim.lifecycle.block import Array, Block, Draws, Float32, Month
 from churnsim.lifecycle.driver import Driver
 from churnsim.lifecycle.settings import LifecycleSettings
-from churnsim.population.columns import STATES
+from churnsim.population.categories import STATES
 
 NOISE = stream("lifecycle.usage")
 SUSPENDED = STATES.index("suspended")

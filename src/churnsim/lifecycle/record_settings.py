@@ -1,0 +1,38 @@
+"""Settings of what a simulation leaves behind."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from churnsim.config.base import Settings, Share
+
+GROUPS = ("customer_type", "region", "locality", "payment")
+
+
+class Snapshot(Settings):
+    """A table to learn from: features when a month starts, and what came of the subscribers after it."""
+
+    month: Annotated[int, Field(strict=True, ge=1, le=600)]
+    """Calendar month at whose start features are taken, of those on the network then."""
+    outcome_months: Annotated[int, Field(strict=True, ge=1, le=120)]
+    """Months after it that count for the outcome."""
+
+
+class RecordSettings(Settings):
+    """What a simulation leaves behind beside its monthly summaries."""
+
+    by: tuple[str, ...]
+    """Columns that summaries are grouped by: those that hold codes and never change (customer_type, region,
+    locality, payment)."""
+    end_state: bool
+    """Write every subscriber's columns when the simulation ends."""
+    events: bool
+    """Write a log of joining, complaints, contacts, acceptances, decisions to leave and leaving."""
+    panel_share: Share
+    """Share of subscribers whose every month is written; the same ones in every run of a seed."""
+    latent: bool
+    """Write what only the simulator knows of end state and panel too, in files of its own."""
+    snapshot: Snapshot | None = None
+    """Write features and outcomes of one decision month; nothing if absent."""
