@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +21,7 @@ from churnsim.core.executor import Engine, open_pool
 from churnsim.errors import ConfigError
 from churnsim.evaluation.intervals import paired_difference
 from churnsim.experiment.load import BASE_SCENARIO, Loaded
-from churnsim.experiment.store import Store, write_parquet, writing
+from churnsim.experiment.store import Store, write_folder, write_parquet, writing
 from churnsim.experiment.summary import METRICS, summarise
 from churnsim.experiment.tasks import Report, Task, make_tasks, run_tasks, versions
 
@@ -87,17 +85,8 @@ class Result:
         ResultsError
             The folder cannot be written.
         """
-        folder = Path(folder)
-        aside = folder / f".writing.{os.getpid()}"
-        with writing(aside):
-            aside.mkdir(parents=True, exist_ok=True)
-            _write_run(self, aside, command)
-            for path in sorted(aside.iterdir(), key=lambda p: p.name == "summary.json"):
-                if path.is_dir():
-                    shutil.rmtree(folder / path.name, ignore_errors=True)
-                os.replace(path, folder / path.name)
-            aside.rmdir()
-        return folder
+        write_folder(Path(folder), lambda aside: _write_run(self, aside, command))
+        return Path(folder)
 
 
 def _write_run(result: Result, folder: Path, command: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from churnsim.experiment.run import provenance, write_config
 from churnsim.experiment.settings import Experiment
-from churnsim.experiment.store import write_parquet, writing
+from churnsim.experiment.store import write_folder, write_parquet
 
 PARTED = ("end_state", "end_state_latent", "events", "panel", "panel_latent", "snapshot")
 CAMPAIGN = ("ledger", "contacts", "lists", "treated", "treated_latent", "treated_events")
@@ -90,20 +90,9 @@ class Simulated:
         ResultsError
             The folder cannot be written.
         """
-        aside = folder / f".writing.{os.getpid()}"
-        with writing(aside):
-            aside.mkdir(parents=True, exist_ok=True)
-            self._write(aside, command)
-            for path in sorted(aside.iterdir(), key=lambda p: p.name == "summary.json"):
-                if path.is_dir():
-                    shutil.rmtree(folder / path.name, ignore_errors=True)
-                os.replace(path, folder / path.name)
-            aside.rmdir()
-            for name in PARTED:
-                if not any((part / f"{name}.parquet").exists() for part in self.parts):
-                    shutil.rmtree(folder / name, ignore_errors=True)
-            for name in set(CAMPAIGN) - set(self.tables):
-                (folder / f"{name}.parquet").unlink(missing_ok=True)
+        absent = [name for name in PARTED if not any((part / f"{name}.parquet").exists() for part in self.parts)]
+        stale = [*absent, *(f"{name}.parquet" for name in CAMPAIGN if name not in self.tables)]
+        write_folder(folder, lambda aside: self._write(aside, command), stale=stale)
         return folder
 
     def _write(self, folder: Path, command: Sequence[str]) -> None:

@@ -1,21 +1,17 @@
 """A long simulation in partitions: months pass, one campaign may fall into them, and files tell what happened.
 
-Partitions know nothing of each other. A campaign couples subscribers by budget and staff alone: each partition
-sends the shortlist that could be on the campaign's list, the list is made and worked in one place, and those with
-an order are stepped again from the campaign month, with and without it.
-
-What a campaign needs is imported when there is one: learners take seconds to load.
+Partitions know nothing of each other; what a campaign needs is in :mod:`churnsim.experiment.simulated_campaign`,
+which is imported when there is one: learners take seconds to load.
 """
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +19,8 @@ import pyarrow as pa
 
 from churnsim.config.digest import digest
 from churnsim.core.columns import Subscribers
-from churnsim.core.executor import Engine, open_pool, processors
+from churnsim.core.executor import Engine, open_pool
 from churnsim.errors import ConfigError
-from churnsim.evaluation.ledger import Bookkeeper, ledger_frame
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.simulated import Simulated
@@ -35,14 +30,8 @@ from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.engine import Observer
 from churnsim.lifecycle.record import Events, Labels, Panel, Summary, group_sizes, latent_part, state_table
-from churnsim.policy.plan import ROWS, Plan
-from churnsim.policy.policies import choose, shortlist
-from churnsim.policy.settings import PolicySettings
 from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import active_rows, features, observe
-
-if TYPE_CHECKING:
-    from churnsim.uplift.models import Models
 
 Arrays = dict[str, npt.NDArray[Any]]
 WORLDS = ("reference", "policy")
@@ -89,6 +78,15 @@ class Simulation:
         regions = e.population.traits.regions
         return Summary(e.record.by, group_sizes(e.record.by, regions=regions), causes=len(e.lifecycle.causes),
                        start=start, months=self.months - start)
+
+    def states(self, name: str, base: Subscribers, source_id: npt.NDArray[np.object_] | None = None
+               ) -> dict[str, pa.Table]:
+        """Return the state at the end as the operator sees it and, if asked for, what only the simulator knows."""
+        tables = {name: state_table(base, month=self.months, labels=self.labels, latent=False, source_id=source_id)}
+        if self.experiment.record.latent:
+            whole = state_table(base, month=self.months, labels=self.labels, latent=True)
+            tables[f"{name}_latent"] = latent_part(whole)
+        return tables
 
     def jobs(self) -> list[Job]:
         """Return the jobs, the models of the campaign first; a job's key tells all its cell depends on."""
@@ -160,14 +158,9 @@ def run_job(simulation: Simulation, job: Job, models: str | None) -> float:
     """Compute and store one cell; return the seconds it took. Runs in a worker or in this process."""
     began = time.monotonic()
     if job.part is None:
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from churnsim.experiment.simulated_campaign import models_cell
 
-        from churnsim.experiment.stages import fit_models
-
-        with threadpool_limits(1):
-            fitted = fit_models(simulation.world())
-        packed = np.frombuffer(pickle.dumps(fitted), np.uint8)
-        simulation.store.write(job.key, Cell(arrays={MODELS: packed}, frames={"pilot": fitted.report}))
+        simulation.store.write(job.key, models_cell(simulation.world()))
     else:
         simulation.store.write(job.key, _partition(simulation, job.part, models))
     return time.monotonic() - began
@@ -191,25 +184,17 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
     world.engine.run([(base, None)], start=0, months=months, observe=_all(observers))
     frames: dict[str, pa.Table | None] = {name: _own_part(name, each.table()) for name, each in panel.items()}
     if record.end_state:
-        frames |= _states("end_state", simulation, base, source_id=world.source_id(base))
+        frames |= simulation.states("end_state", base, world.source_id(base))
     frames |= {
         "events": events.table(labels) if record.events else None,
         "snapshot": _snapshot(world, before_snapshot.base(), base) if before_snapshot else None}
     arrays: Arrays = {"totals": summary.totals}
     if before_campaign is not None and models is not None:
-        arrays |= _shortlisted(simulation, world, before_campaign.base(), models)
+        from churnsim.experiment.simulated_campaign import fitted_models, shortlisted
+
+        arrays |= shortlisted(world, before_campaign.base(), fitted_models(simulation.store, models))
     return Cell({"subscribers": len(base)}, arrays,
                 {name: table for name, table in frames.items() if table is not None})
-
-
-def _states(name: str, simulation: Simulation, base: Subscribers,
-            source_id: npt.NDArray[np.object_] | None = None) -> dict[str, pa.Table]:
-    """Return the state at the end as the operator sees it, and apart what only the simulator knows, if asked for."""
-    month, labels = simulation.months, simulation.labels
-    tables = {name: state_table(base, month=month, labels=labels, latent=False, source_id=source_id)}
-    if simulation.experiment.record.latent:
-        tables[f"{name}_latent"] = latent_part(state_table(base, month=month, labels=labels, latent=True))
-    return tables
 
 
 def _own_part(name: str, table: pa.Table | None) -> pa.Table | None:
@@ -256,25 +241,6 @@ def _snapshot(world: World, then: Subscribers, now: Subscribers) -> pa.Table:
     columns["left"] = (departure <= month + window).astype(np.int8)
     columns["active_months"] = np.clip(np.ceil(departure - month), 0, window).astype(np.int16)
     return pa.table(columns)
-
-
-def _shortlisted(simulation: Simulation, world: World, base: Subscribers, models: str) -> Arrays:
-    """Return the partition's shortlist: its part of the plan, and the subscribers as the campaign month starts."""
-    from churnsim.experiment.stages import make_plan
-
-    e = simulation.experiment
-    assert e.simulation.policy is not None
-    fitted = pickle.loads(simulation.store.arrays(models)[MODELS].tobytes())
-    settings = e.policies[e.simulation.policy]
-    plan = make_plan(world, fitted, base, learners=(settings.learner,) if settings.learner else ())
-    rows = shortlist(settings, plan, budget=e.campaign.budget_amount, key=world.key)
-    short, some = plan.take(rows), base.take(rows)
-    assert short.listable is not None
-    arrays: Arrays = {"listable": np.array(short.listable)}
-    arrays |= {f"plan.{name}": getattr(short, name) for name in ROWS}
-    arrays |= {f"months.{name}": values for name, values in short.months.items()}
-    arrays |= {f"base.{name}": some[name] for name in SCHEMA}
-    return arrays
 
 
 Report = Callable[[Job, float, int, int], None]
@@ -345,7 +311,13 @@ def _collect(simulation: Simulation, parts: list[Job], models: str | None, *, ra
     metrics: dict[str, float] = {}
     note = ""
     if models is not None:
-        totals[WORLDS[1]], tables, metrics, note = _campaign(simulation, parts, models, summary)
+        from churnsim.experiment.simulated_campaign import work_campaign
+
+        worked = work_campaign(simulation, [job.key for job in parts], models)
+        policy = simulation.summary()
+        policy.totals += summary.totals
+        policy.totals[simulation.experiment.campaign_month:] += worked.change
+        totals[WORLDS[1]], tables, metrics, note = policy, worked.tables, worked.metrics, worked.note
     # Those with an order are weighed from the campaign month on in their second run: no common expectation.
     known = {WORLDS[0]: None, WORLDS[1]: simulation.experiment.campaign_month}
     worlds = [total.table(simulation.labels, regions=regions, expected_until=known[world])
@@ -356,77 +328,3 @@ def _collect(simulation: Simulation, parts: list[Job], models: str | None, *, ra
     e = simulation.experiment
     return Simulated(e, simulation.replicate, pa.concat_tables(named),
                      tuple(store.folder / job.key for job in parts), tables, metrics, note, subscribers, ran, reused)
-
-
-def _campaign(simulation: Simulation, parts: list[Job], models: str, reference: Summary
-              ) -> tuple[Summary, dict[str, pa.Table], dict[str, float], str]:
-    """Make and work the list, step those with an order again, and add up what that changed."""
-    from churnsim.experiment.stages import campaign_metrics, resolve, work_list
-
-    e, world = simulation.experiment, simulation.world()
-    assert e.simulation.policy is not None
-    settings = e.policies[e.simulation.policy]
-    fitted = pickle.loads(simulation.store.arrays(models)[MODELS].tobytes())
-    plan, base = _whole_shortlist(simulation, parts, world, settings, fitted)
-    choice = choose(settings, plan, budget=e.campaign.budget_amount, key=world.key)
-    wave = work_list(world, settings, plan, choice, base)
-    touched = base.take(wave.touched)
-    books, in_time = resolve(world, touched, wave, threads=processors())
-    metrics, _ = campaign_metrics(choice, books, wave, in_time)
-    start = e.campaign_month
-    without, treated = touched.copy(), touched.copy()
-    changed = [simulation.summary(start=start) for _ in WORLDS]
-    events = Events()
-
-    def watch(block: Block) -> None:
-        changed[block.arm].observe(block)
-        if e.record.events and block.arm == 1:
-            events.observe(block)
-
-    world.engine.run([(without, None), (treated, wave.treatment)], start=start, months=simulation.months - start,
-                     observe=watch, threads=processors())
-    policy = simulation.summary()
-    policy.totals += reference.totals
-    policy.totals[start:] += changed[1].totals - changed[0].totals
-    tables = {"ledger": _ledger(touched, books), "contacts": pa.Table.from_pandas(wave.log.attempts.to_pandas()),
-              "lists": _lists(plan, choice.arm, choice.priority), **_states("treated", simulation, treated)}
-    if e.record.events:
-        tables["treated_events"] = events.table(simulation.labels)
-    return policy, tables, metrics, choice.note
-
-
-def _whole_shortlist(simulation: Simulation, parts: list[Job], world: World, settings: PolicySettings, fitted: Models
-                     ) -> tuple[Plan, Subscribers]:
-    """Return the shortlist of all partitions, by id as in one partition: ties are broken by place.
-
-    Partitions are added one by one, so that no more is kept than the budget buys and one partition.
-    """
-    budget = simulation.experiment.campaign.budget_amount
-    whole: tuple[Plan, Subscribers] | None = None
-    for arrays in (simulation.store.arrays(job.key) for job in parts):
-        columns = {name: arrays[f"plan.{name}"] for name in ROWS}
-        months = {name.removeprefix("months."): values for name, values in arrays.items()
-                  if name.startswith("months.")}
-        plan = Plan(arms=world.arms(), **columns, months=months, best=fitted.best,
-                    pilot_channel=simulation.experiment.pilot.channel, listable=tuple(arrays["listable"].tolist()))
-        base = Subscribers(SCHEMA, columns["ids"], {name: arrays[f"base.{name}"] for name in SCHEMA})
-        if whole is not None:
-            plan, base = Plan.concat([whole[0], plan]), Subscribers.concat([whole[1], base])
-        order = np.argsort(plan.ids)
-        rows = order[shortlist(settings, plan.take(order), budget=budget, key=world.key)]
-        whole = plan.take(rows), base.take(rows)
-    assert whole is not None
-    return whole
-
-
-def _ledger(touched: Subscribers, books: Bookkeeper) -> pa.Table:
-    return pa.Table.from_pandas(ledger_frame(touched.ids, *books.worlds), preserve_index=False)
-
-
-def _lists(plan: Plan, arm: npt.NDArray[np.int64], priority: npt.NDArray[np.float64]) -> pa.Table:
-    """Return the list: who was to be given what."""
-    rows = np.flatnonzero(arm >= 0)
-    names = [known.name for known in plan.arms]
-    chosen = pa.DictionaryArray.from_arrays(pa.array(arm[rows].astype(np.int16)), pa.array(names))
-    return pa.table({"subscriber": plan.ids[rows], "arm": chosen, "risk": plan.risk[rows],
-                     "priority": priority[rows], "planned_cost_amount": plan.planned_cost[rows, arm[rows]]})

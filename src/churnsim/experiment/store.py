@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import gethostname
@@ -118,6 +118,37 @@ class Store:
                 if not self.has(key):
                     raise
                 shutil.rmtree(aside)
+
+
+def write_folder(folder: Path, fill: Callable[[Path], object], *, stale: Collection[str] = ()) -> None:
+    """Write the files of a results folder aside and rename them into it, summary.json last.
+
+    Parameters
+    ----------
+    fill
+        Writes files and folders into the path it is given.
+    stale
+        Names of what an earlier run may have left there and this one does not write: removed.
+
+    Raises
+    ------
+    ResultsError
+        The folder cannot be written.
+    """
+    aside = folder / f".writing.{os.getpid()}"
+    with writing(aside):
+        aside.mkdir(parents=True, exist_ok=True)
+        fill(aside)
+        for path in sorted(aside.iterdir(), key=lambda p: p.name == "summary.json"):
+            if path.is_dir():
+                shutil.rmtree(folder / path.name, ignore_errors=True)
+            os.replace(path, folder / path.name)
+        aside.rmdir()
+        for path in (folder / name for name in stale):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
