@@ -36,12 +36,16 @@ class Leaving:
         All drivers of the month: their causes compete, and their changes happen within the month.
     notice_months
         From the decision to the end of service.
+    names
+        Names in the order of their codes in column `cause`, from 1; other causes follow in the order of the drivers.
     """
 
-    def __init__(self, drivers: Sequence[Driver], *, notice_months: float) -> None:
+    def __init__(self, drivers: Sequence[Driver], *, notice_months: float, names: Sequence[str] = ()) -> None:
         self.notice = notice_months
         self.sources = tuple(driver for driver in drivers if driver.hazards is not None)
         self.causes = tuple(cause for driver in self.sources for cause in driver.causes)
+        self.names = tuple(dict.fromkeys((*names, *self.causes)))
+        self.codes = np.array([0, *(1 + self.names.index(cause) for cause in self.causes)], np.int8)
         self.changes = tuple(change for driver in drivers for change in driver.changes)
         self.clocks = tuple(stream(f"lifecycle.clock.{cause}") for cause in self.causes)
         self.numbers = np.array([clock.number for clock in self.clocks], np.int64)
@@ -151,4 +155,4 @@ class Leaving:
         leaves = np.flatnonzero((winner > 0) & (block["decision_time"] == np.inf))
         block["decision_time"][leaves] = month.number + time[leaves]
         block["departure_time"][leaves] = month.number + time[leaves] + self.notice
-        block["cause"][leaves] = winner[leaves]
+        block["cause"][leaves] = self.codes[winner[leaves]]
