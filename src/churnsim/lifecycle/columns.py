@@ -15,11 +15,14 @@ def _run(name: str, dtype: str, unit: str, owner: str, meaning: str) -> Column:
 
 
 SCRATCH = (
-    _month("promotion", "float32", "1", "market", "strength of competitors' promotion in the region"),
-    _month("network", "float32", "sd", "market", "network quality in the region"),
+    _month("promotion", "float32", "1", "market", "pull of competitors' promotions on the account"),
+    _month("network", "float32", "sd", "market", "network quality of the cell"),
+    _month("mended_share", "float32", "1", "market",
+           "share of the cell's faults that predictive maintenance mends before they are felt"),
     _month("season", "float32", "1", "market", "cosine over the year"),
     _month("newcomer_promotion", "float32", "1", "market", "strength of the operator's own promotion for new lines"),
     _month("overage_amount", "float32", "amount", "usage", "billed above the fee for data over the allowance"),
+    _month("plan_change", "int8", "1", "plan", "1: took a dearer plan this month, -1: a cheaper one, 0 neither"),
     _month("downgraded", "bool", "1", "plan", "moved down a brand tier this month"),
     _month("value_fell", "bool", "1", "plan", "fell from high to low value this month"),
     _month("lines_lost", "int16", "lines", "plan", "lines given up this month"),
@@ -32,6 +35,7 @@ SCRATCH = (
     _month("returned", "bool", "1", "win_back", "came back at the month's start"),
     _month("bill_shock", "float32", "log ratio", "usage", "log of the bill over the mean of the three before, 0 to 2"),
     _month("fault", "bool", "1", "service", "felt a fault this month"),
+    _month("fault_mended", "bool", "1", "service", "a fault was mended before it was felt this month"),
     _month("complaint", "bool", "1", "service", "complained this month"),
     _month("active", "bool", "1", "billing", "on the network when the month starts"),
     _month("active_prob", "float64", "1", "billing",
