@@ -43,8 +43,9 @@ SCRATCH = (
     _month("revenue", "float32", "amount", "billing", "due at the month's start if active, before discounts"),
     _month("cost_to_serve", "float32", "amount", "billing", "due at the month's start if active"),
     _month("discount", "float32", "amount", "billing", "retention discount on the bill, if billed"),
+    _month("upkeep", "float32", "amount", "upkeep", "running cost of the offer in effect, if billed"),
     _month("billed", "bool", "1", "billing",
-           "the discount falls due: active, and undecided when the discount was given"),
+           "discount and upkeep fall due: active, and undecided when the offer was given"),
     _month("billed_prob", "float64", "1", "billing", "probability of it"),
     _month("accepted", "int8", "code", "offers", "offer accepted this month, 0 none"),
     _month("undecided", "bool", "1", "leaving",
@@ -53,7 +54,7 @@ SCRATCH = (
     _month("hazard", "float32", "1/month", "leaving", "total hazard of leaving at the month's end"),
     _run("cumulated_hazard", "float64", "1", "leaving", "hazard since the start of the run"),
     _run("active_next_prob", "float64", "1", "leaving", "probability to be on the network next month"),
-    _run("given_time", "float64", "months", "offers", "when the running discount was given; -inf before the run"),
+    _run("given_time", "float64", "months", "offers", "when the running discount or costly offer was given; -inf before the run"),
     _run("given_prob", "float64", "1", "offers", "probability of being undecided then"),
 )
 LIFECYCLE_SCHEMA = Schema((*SCHEMA.values(), *SCRATCH))

@@ -31,9 +31,11 @@ class HazardTable:
     ----------
     log_multipliers
         (1 + offers, causes) float32: log of what an offer multiplies hazards by, at responsiveness 1.
+    habituation
+        An offer acts with the strength responsiveness x exp(-habituation x offers accepted before).
     """
 
-    def __init__(self, causes: dict[str, Cause], log_multipliers: Float32) -> None:
+    def __init__(self, causes: dict[str, Cause], log_multipliers: Float32, *, habituation: float = 0.0) -> None:
         self.causes = tuple(causes)
         self.covariates = tuple(
             dict.fromkeys(name for cause in causes.values() for name in cause.coefficients))
@@ -43,8 +45,9 @@ class HazardTable:
             for name, coefficient in cause.coefficients.items():
                 self.weights[row, self.covariates.index(name)] = coefficient
         self.log_multipliers = log_multipliers
+        self.habituation = np.float32(habituation)
         self.reads = tuple(dict.fromkeys((
-            "offer_code", "offer_left_months", "responsiveness",
+            "offer_code", "offer_left_months", "responsiveness", "habituation",
             *(column for name in self.covariates for column in COVARIATES[name].reads))))
 
     def hazards(self, block: Block) -> Float32:
@@ -52,13 +55,17 @@ class HazardTable:
         out = np.empty((len(self.causes), len(block)), np.float32)
         _hazards(covariate_matrix(self.covariates, block), self.weights, self.intercepts,
                  np.flatnonzero(block["offer_left_months"] > 0), block["offer_code"], block["responsiveness"],
-                 self.log_multipliers, out)
+                 block["habituation"], self.habituation, self.log_multipliers, out)
         return out
 
 
 @njit
 def _hazards(x: Float32, weights: Float32, intercepts: Float32, offered: Ids, code: Int8,
-             responsiveness: Float32, log_multipliers: Float32, out: Float32) -> None:
+             responsiveness: Float32, habituation: Float32, per_offer: np.float32, log_multipliers: Float32,
+             out: Float32) -> None:
+    strength = np.empty(offered.shape[0], np.float32)
+    for m in range(offered.shape[0]):
+        strength[m] = responsiveness[offered[m]] * exp_scalar(-per_offer * habituation[offered[m]])
     for k in range(weights.shape[0]):
         row = out[k]
         for j in range(row.shape[0]):
@@ -71,7 +78,7 @@ def _hazards(x: Float32, weights: Float32, intercepts: Float32, offered: Ids, co
                     row[j] += weight * column[j]
         for m in range(offered.shape[0]):
             j = offered[m]
-            row[j] += log_multipliers[code[j], k] * responsiveness[j]
+            row[j] += log_multipliers[code[j], k] * strength[m]
         for j in range(row.shape[0]):
             row[j] = exp_scalar(row[j])
 

@@ -15,7 +15,7 @@ from churnsim.core.columns import Subscribers
 from churnsim.core.compiled import njit
 from churnsim.core.smooth import log_scalar
 from churnsim.lifecycle.settings import Contact
-from churnsim.offers.table import OfferTable
+from churnsim.offers.table import SUSPENDED, OfferTable
 
 Rows = npt.NDArray[np.int64]
 Times = npt.NDArray[np.float64]
@@ -25,6 +25,8 @@ Amounts = npt.NDArray[np.float32]
 POSTPAID = 0
 MOST_CONTRACT_MONTHS = 120
 LARGEST_SHARE = np.float32(0.95)
+NEVER = np.int8(127)
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,9 @@ def contacts(contact_time: Times, accepted: Codes) -> Treatment:
 def apply(base: Subscribers, rows: Rows, code: Codes, *, offers: OfferTable, contact: Contact) -> None:
     """Change the state of those contacted, in place.
 
-    A contact wakes the inattentive who are bound by no contract and pleases or annoys; an accepted offer
-    starts its discount with the next bill, adds contract months, clears complaints and starts its effect.
+    A contact wakes the inattentive who are bound by no contract, pleases or annoys, and tires who had many. An
+    accepted offer starts its discount with the next bill, adds contract months, changes the plan and the bundle,
+    clears complaints and starts its effect.
 
     Parameters
     ----------
@@ -113,43 +116,104 @@ def apply(base: Subscribers, rows: Rows, code: Codes, *, offers: OfferTable, con
     code
         (m,) code of the accepted offer, 0 for none.
     """
+    _meet(base, rows, contact)
+    accepted = code > 0
+    if accepted.any():
+        rows, code = rows[accepted], code[accepted]
+        _change_plan(base, rows, code, offers)
+        _start_effect(base, rows, code, offers)
+
+
+def _meet(base: Subscribers, rows: Rows, contact: Contact) -> None:
+    """Let a contact act by itself."""
     free = (base["contract_left_months"][rows] == 0) & (base["payment"][rows] == POSTPAID)
-    woken = np.float32(contact.wake) * (np.float32(1.0) - base["attention"][rows]) * free
+    habit = ONE + np.float32(contact.wake_by_inertia) * base["inertia"][rows]
+    woken = np.float32(contact.wake) * np.maximum(habit, ZERO) * (ONE - base["attention"][rows]) * free
     base["wake"][rows] = np.maximum(base["wake"][rows], woken)
-    points = np.float32(contact.goodwill_points) + offers.satisfaction_points[code]
+    points = (np.float32(contact.goodwill_points)
+              + np.float32(contact.goodwill_points_by_attitude) * base["attitude"][rows]
+              + np.float32(contact.fatigue_points) * base["contact_stock"][rows])
+    _please(base, rows, points)
+    base["contact_stock"][rows] += ONE
+
+
+def _please(base: Subscribers, rows: Rows, points: Amounts) -> None:
     base["satisfaction"][rows] = np.clip(base["satisfaction"][rows] + points, 0.0, 100.0)
-    keep = np.float32(1.0) - offers.complaint_relief[code]
-    for stock in ("complaint_stock", "fault_stock"):
-        base[stock][rows] *= keep
+
+
+def _change_plan(base: Subscribers, rows: Rows, code: Codes, offers: OfferTable) -> None:
+    """Change fee, allowance, bundle, contract, lock-in and state as the accepted offers say."""
+    fee = base["plan_price_amount"][rows] * (ONE + offers.price_change_share[code])
+    base["plan_price_amount"][rows] = fee + offers.price_added_amount[code]
+    base["allowance_gb"][rows] *= ONE + offers.allowance_change_share[code]
+    for name, adds in (("broadband", offers.adds_broadband), ("smart_home", offers.adds_smart_home)):
+        base[name][rows[adds[code]]] = 1
+    base["device_age_months"][rows[offers.adds_device[code]]] = 0
+    base["need_met"][rows[offers.meets_needs[code, base["need"][rows]]]] = 1
     bound, added = base["contract_left_months"][rows], offers.contract_months_added[code]
     # Contracts end on the account's day of the month: of one signed by the free, the month of signing is a part.
     left = bound + added + ((bound == 0) & (added > 0))
     base["contract_left_months"][rows] = np.minimum(left, MOST_CONTRACT_MONTHS)
+    base["lock_in_amount"][rows] += offers.lock_in_amount[code] * base["lines"][rows]
+    base["lock_in_left_months"][rows] = np.maximum(base["lock_in_left_months"][rows], offers.lock_in_months[code])
+    base["state"][rows[offers.suspends[code]]] = SUSPENDED
+
+
+def _start_effect(base: Subscribers, rows: Rows, code: Codes, offers: OfferTable) -> None:
+    """Start discounts and effects, and mend what went wrong."""
+    _please(base, rows, offers.satisfaction_points[code])
+    for stock in ("complaint_stock", "fault_stock"):
+        base[stock][rows] *= ONE - offers.complaint_relief[code]
     gives_discount = offers.discount_months[code] > 0
     discounted, taken = rows[gives_discount], code[gives_discount]
     base["discount_share"][discounted] = offers.discount_share[taken]
     base["discount_left_months"][discounted] = offers.discount_months[taken]
     base["discount_shock"][discounted] = 0.0
-    accepted, taken = rows[code > 0], code[code > 0]
-    base["offer_code"][accepted] = taken
-    base["offer_left_months"][accepted] = offers.effect_months[taken] + 1
+    # An offer still in effect is from now on one accepted before.
+    base["habituation"][rows] += base["offer_left_months"][rows] > 0
+    base["offer_code"][rows] = code
+    base["offer_left_months"][rows] = offers.effect_months[code] + 1
+    base["months_since_offer"][rows] = 0
+
+
+def in_effect(base: Subscribers, factors: Amounts) -> Amounts:
+    """Return a factor of the offer in effect, 1 without one, (n,) float32.
+
+    Parameters
+    ----------
+    factors
+        (1 + offers,): a column of the offer table, such as ``ticket_hours_factor`` or ``return_factor``.
+    """
+    return np.asarray(factors[np.where(base["offer_left_months"] > 0, base["offer_code"], 0)])
 
 
 def fade(base: Subscribers, *, contact: Contact) -> None:
-    """End a month: discounts that ran out leave a price shock; shocks and wake-ups fade; effects run down."""
+    """End a month.
+
+    Discounts that ran out leave a price shock; shocks, wake-ups and the stocks of contacts and of offers accepted
+    before fade; effects and lock-ins run down. An offer whose effect ends is one accepted before.
+    """
     _fade(np.float32(contact.discount_shock_persistence), np.float32(contact.wake_persistence),
+          np.float32(contact.stock_persistence), np.float32(contact.habituation_persistence),
           base["discount_left_months"], base["discount_shock"], base["discount_share"], base["wake"],
-          base["offer_left_months"])
+          base["offer_left_months"], base["contact_stock"], base["habituation"], base["months_since_offer"],
+          base["lock_in_amount"], base["lock_in_left_months"])
 
 
 @njit
-def _fade(keep_shock: np.float32, keep_wake: np.float32, discount_left: Codes, shock: Amounts, share: Amounts,
-          wake: Amounts, offer_left: Codes) -> None:
-    zero, one = np.float32(0.0), np.float32(1.0)
+def _fade(keep_shock: np.float32, keep_wake: np.float32, keep_contacts: np.float32, keep_habit: np.float32,
+          discount_left: Codes, shock: Amounts, share: Amounts, wake: Amounts, offer_left: Codes, contacts: Amounts,
+          habituation: Amounts, since_offer: Codes, lock_in: Amounts, lock_in_left: Codes) -> None:
     for j in range(wake.shape[0]):
-        ends = (share[j] > zero) & (discount_left[j] == 0)
-        step = -log_scalar(one - min(share[j], LARGEST_SHARE))
+        ends = (share[j] > ZERO) & (discount_left[j] == 0)
+        step = -log_scalar(ONE - min(share[j], LARGEST_SHARE))
         shock[j] = step if ends else keep_shock * shock[j]
-        share[j] = zero if ends else share[j]
+        share[j] = ZERO if ends else share[j]
         wake[j] = keep_wake * wake[j]
+        contacts[j] = keep_contacts * contacts[j]
+        habituation[j] = keep_habit * habituation[j] + np.float32(offer_left[j] == 1)
         offer_left[j] -= np.int8(offer_left[j] > 0)
+        since_offer[j] += np.int8(since_offer[j] < NEVER)
+        left = np.float32(lock_in_left[j])
+        lock_in[j] = lock_in[j] * (left - ONE) / left if left > ONE else ZERO
+        lock_in_left[j] -= np.int8(left > ZERO)

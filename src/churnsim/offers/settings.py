@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -134,39 +133,25 @@ class Offer(Settings):
     eligibility: Eligibility = Eligibility()
     acceptance: Acceptance
 
+    @property
+    def discount(self) -> float:
+        """Share of the fee that is waived while the discount runs, a ladder's included.
+
+        >>> two_years = {"contract_months_added": 24, "acceptance": {"base_prob": 0.5}}
+        >>> Offer(ladder={"share_per_year": 0.05, "form": "linear"}, **two_years).discount
+        0.1
+        >>> round(Offer(ladder={"share_per_year": 0.05, "form": "compounding"}, **two_years).discount, 6)
+        0.0975
+        """
+        if self.ladder is None:
+            return self.discount_share
+        years, share = self.contract_months_added // 12, self.ladder.share_per_year
+        return years * share if self.ladder.form == "linear" else 1.0 - (1.0 - share) ** years
+
+    @property
+    def discounted_bills(self) -> int:
+        """Number of bills the discount lasts; a ladder's as many as contract months are added."""
+        return self.discount_months if self.ladder is None else self.contract_months_added
+
 
 Offers = dict[str, Offer]
-
-
-def check_offers(offers: Offers, *, causes: tuple[str, ...], covariates: tuple[str, ...]
-                 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield cross-reference findings as (key path, message)."""
-    if len(offers) > MOST_OFFERS:
-        yield ("offers",), f"at most {MOST_OFFERS} offers (got {len(offers)}); take some out"
-    for name, offer in offers.items():
-        for cause, factor in offer.hazard_multipliers.items():
-            if cause not in causes:
-                yield (("offers", name, "hazard_multipliers", cause),
-                       f"no such cause; lifecycle.causes has {', '.join(causes)}")
-            elif factor == 0.0:
-                yield (("offers", name, "hazard_multipliers", cause),
-                       "must be above 0 (got 0.0); use 0.01 for 'almost never'")
-        for covariate in offer.acceptance.coefficients:
-            if covariate not in covariates:
-                yield (("offers", name, "acceptance", "coefficients", covariate),
-                       f"no such covariate; there are {', '.join(covariates)}")
-        if offer.ladder is not None and offer.discount_share:
-            yield ("offers", name, "ladder"), "gives the discount; take discount_share and discount_months out"
-        if offer.ladder is not None and offer.contract_months_added < 12:
-            yield (("offers", name, "ladder"), "is counted by contract years added; contract_months_added must be at "
-                   f"least 12 (got {offer.contract_months_added})")
-        if (offer.discount_share > 0) != (offer.discount_months > 0):
-            yield (("offers", name, "discount_share"),
-                   "a discount needs both discount_share and discount_months above 0 "
-                   f"(got {offer.discount_share} and {offer.discount_months})")
-        if offer.hazard_multipliers and offer.effect_months == 0:
-            yield (("offers", name, "effect_months"),
-                   "hazard_multipliers act for effect_months; set it above 0 (got 0)")
-        if not 0.0 < offer.acceptance.base_prob < 1.0:
-            yield (("offers", name, "acceptance", "base_prob"),
-                   f"must lie strictly between 0 and 1 (got {offer.acceptance.base_prob})")
