@@ -69,6 +69,7 @@ def future(world: World, number: int) -> Lifecycle:
     market = make_market(
         e.market,
         regions=e.population.traits.regions,
+        cells_per_region=e.population.traits.cells_per_region,
         months=MONTH + HORIZON,
         key=key,
         past=world.engine.market,

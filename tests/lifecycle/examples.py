@@ -17,11 +17,12 @@ from churnsim.lifecycle.market_settings import MarketSettings
 from churnsim.lifecycle.settings import LifecycleSettings
 from churnsim.offers.settings import Offer
 from churnsim.offers.table import OfferTable, offer_table
-from churnsim.population.categories import STATES
+from churnsim.population.categories import STATES, USAGE_SCENARIOS
 from churnsim.population.columns import SCHEMA
 
 KEY = make_key(seed=5, replicate=0)
 REGIONS = 3
+CELLS = 4
 
 LIVELY: dict[str, Any] = {
     "history_months": 6,
@@ -116,7 +117,7 @@ def offers(*, causes: tuple[str, ...]) -> OfferTable:
 
 def engine(settings: LifecycleSettings | None = None, *, key: Key = KEY, months: int = 60) -> Lifecycle:
     settings = settings or lifecycle()
-    return Lifecycle(settings, make_market(market(), regions=REGIONS, months=months, key=KEY),
+    return Lifecycle(settings, make_market(market(), regions=REGIONS, cells_per_region=CELLS, months=months, key=KEY),
                   offers(causes=tuple(settings.causes)), key=key)
 
 
@@ -138,7 +139,8 @@ def varied(ids: Any) -> Subscribers:
     """Return subscribers whose columns vary with their id alone."""
     ids = np.asarray(ids, np.int64)
     return subscribers(
-        len(ids), ids=ids, region=ids % REGIONS, locality=ids % 2, payment=ids // 3 % 2, lines=1 + ids % 4,
+        len(ids), ids=ids, region=ids % REGIONS, cell=ids % REGIONS * CELLS + ids // REGIONS % CELLS,
+        usage_scenario=ids // 2 % len(USAGE_SCENARIOS), locality=ids % 2, payment=ids // 3 % 2, lines=1 + ids % 4,
         plan_price_amount=20.0 + ids % 17, attention=(ids % 11) / 10.0, tenure_months=ids % 40,
         join_month=np.where(ids % 13 == 0, 3, -(ids % 40)), contract_left_months=ids % 5,
         responsiveness=0.5 + (ids % 7) / 6.0, service_sensitivity=(ids % 9) / 4.0 - 1.0,

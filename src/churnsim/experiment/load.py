@@ -21,7 +21,7 @@ BASE_SCENARIO = "base"
 DEFAULT_PRESET = "data_grounded"
 # Mappings whose entries have names: an entry set to null is taken out.
 NAMED = (("offers",), ("channels",), ("policies",), ("scenarios",), ("sweep",), ("lifecycle", "causes"),
-         ("capacity", "teams"), ("uplift", "learners"))
+         ("market", "competitors"), ("capacity", "teams"), ("uplift", "learners"))
 # What all scenarios of an experiment share.
 COMMON = ("schema", "preset", "name", "seed", "replicates", "currency", "scenarios", "sweep", "gate")
 

@@ -15,7 +15,7 @@ from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, make_key
 from churnsim.experiment.settings import Experiment
 from churnsim.lifecycle.default import Lifecycle
-from churnsim.lifecycle.market import make_market
+from churnsim.lifecycle.market import arrivals, make_market
 from churnsim.offers.table import OfferTable, offer_table
 from churnsim.policy.plan import Arm
 from churnsim.population.generate import entrant_ids, evaluation_ids, generate, pilot_ids
@@ -54,7 +54,8 @@ class World:
         engines = []
         for draw in range(e.evaluation.inner_draws):
             key = make_key(seed=e.seed, replicate=self.replicate * 1000 + draw, purpose="inner")
-            market = make_market(e.market, regions=e.population.traits.regions, months=_months(e), key=key,
+            market = make_market(e.market, regions=e.population.traits.regions,
+                                 cells_per_region=e.population.traits.cells_per_region, months=_months(e), key=key,
                                  past=self.engine.market, past_months=e.campaign_month)
             engines.append(Lifecycle(e.lifecycle, market, self.offers, key=key))
         return engines
@@ -99,12 +100,18 @@ class World:
         if known is not None:
             known = {name: values[..., low:high] for name, values in known.items()}
         parts = [generate(ids[low:high], traits, key=self.key, known=known)]
-        arrivals = round(e.market.arrivals_share_monthly * n)
-        first, last = (arrivals * low // n, arrivals * high // n) if n else (0, 0)
-        if last > first:
-            parts += [generate(entrant_ids(arrivals, cohort_month=month)[first:last], traits, key=self.key,
-                               join_month=month) for month in range(1, e.campaign_month if until is None else until)]
+        for month in range(1, e.campaign_month if until is None else until):
+            joiners = entrant_ids(arrivals(e.market, month=month, base_size=n), cohort_month=month)
+            first, last = (self._cut(len(joiners), row, n) for row in (low, high))
+            if last > first:
+                parts.append(generate(joiners[first:last], traits, key=self.key, join_month=month))
         return Subscribers.concat(parts)
+
+    def _cut(self, joiners: int, row: int, n: int) -> int:
+        """Return how many of a month's joiners belong to the partitions before row `row` of the start's `n`."""
+        talk = self.experiment.market.word_of_mouth
+        whole = 1 if talk is None or row == n else talk.community_size
+        return joiners * row // n // whole * whole if n else 0
 
     def pilot_population(self) -> Subscribers:
         """Return the pilot's subscribers at month 0; with a table, rows drawn from it with replacement."""
@@ -149,7 +156,8 @@ def _last_change(path: Path) -> int:
 def make_world(experiment: Experiment, *, replicate: int, folder: Path, months: int = 0) -> World:
     """Build the world of a replicate; its market lasts to the evaluation's horizon, and at least `months`."""
     key = make_key(seed=experiment.seed, replicate=replicate)
-    market = make_market(experiment.market, regions=experiment.population.traits.regions,
+    traits = experiment.population.traits
+    market = make_market(experiment.market, regions=traits.regions, cells_per_region=traits.cells_per_region,
                          months=max(months, _months(experiment)), key=key)
     offers = offer_table(experiment.offers, causes=tuple(experiment.lifecycle.causes))
     return World(experiment, replicate, folder, key, Lifecycle(experiment.lifecycle, market, offers, key=key))

@@ -7,14 +7,12 @@ import pytest
 from scipy.stats import kstest, norm
 
 from churnsim.lifecycle.block import Draws, Month
-from churnsim.lifecycle.drivers import arrears, billing, contract, market, offers, service, shopping, tenure, usage
-from churnsim.lifecycle.market import make_market
+from churnsim.lifecycle.drivers import arrears, billing, contract, offers, service, shopping, tenure, usage
 from churnsim.lifecycle.settings import CostToServe
 from churnsim.lifecycle.treatment import Treatment, apply, contacts, everybody, fade
 from churnsim.population.categories import STATES
 
-from ..examples import KEY, REGIONS, block_of, draws_of, lifecycle, subscribers
-from ..examples import market as market_settings
+from ..examples import KEY, block_of, draws_of, lifecycle, subscribers
 from ..examples import offers as offer_table_of
 
 N = 200_000
@@ -345,15 +343,6 @@ def test_the_next_three_bills_are_discounted_and_then_a_shock_fades():
     step = -np.log(0.7)
     expected = [(9.0, 0.3, 0.0)] * 3 + [(0.0, 0.0, step / 2**k) for k in range(4)]
     np.testing.assert_allclose(months, expected, rtol=1e-5)
-
-
-def test_the_market_is_that_of_the_region_and_month():
-    around = make_market(market_settings(), regions=REGIONS, months=12, key=KEY)
-    block = block_of(subscribers(3, region=[2, 0, 1]), month=9)
-    market.driver(around).step(block, block.month, draws_of(block))
-    assert block["promotion"].tolist() == around.promotion[9][[2, 0, 1]].tolist()
-    assert block["network"].tolist() == around.network[9][[2, 0, 1]].tolist()
-    assert block["season"].tolist() == [around.season[9]] * 3
 
 
 TABLE = offer_table_of(causes=("price",))
