@@ -10,7 +10,7 @@ from churnsim.core.draws import Key
 from churnsim.lifecycle.block import Block, Month
 from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
 from churnsim.lifecycle.driver import Driver
-from churnsim.lifecycle.drivers import arrears, billing, contract, market, offers, service, shopping, tenure, usage
+from churnsim.lifecycle.drivers import arrears, billing, contract, market, offers, service, shopping, substitution, tenure, usage
 from churnsim.lifecycle.engine import Engine
 from churnsim.lifecycle.hazards import HazardTable
 from churnsim.lifecycle.leaving import Leaving
@@ -30,12 +30,27 @@ def default_drivers(settings: LifecycleSettings, around: Market, table: OfferTab
     if (made_for := table.log_multipliers.shape[1]) != len(settings.causes):
         raise ValueError(f"the offer table is made for {made_for} causes, the lifecycle has "
                          f"{len(settings.causes)}; give offer_table the causes of the lifecycle")
-    hazards = HazardTable(settings.causes, table.log_multipliers)
+    hazards = _hazards(settings, table, apparent=False)
     causes = Driver("causes", reads=hazards.reads, causes=hazards.causes, hazards=hazards.hazards)
     return (market.driver(around), usage.driver(settings), service.driver(settings), arrears.driver(settings),
-            shopping.driver(settings), billing.driver(settings.cost_to_serve), causes,
+            shopping.driver(settings), billing.driver(settings.cost_to_serve),
+            offers.upkeep_driver(table), causes,
             contract.Contract(settings.contract).driver(), tenure.driver(settings.suspension),
-            offers.Offers(table, settings.contact).driver())
+            offers.Offers(table, settings.contact).driver(), *_substitution(settings, around, table))
+
+
+def _hazards(settings: LifecycleSettings, table: OfferTable, *, apparent: bool) -> HazardTable:
+    names = tuple(settings.causes)
+    which = [k for k, name in enumerate(names) if settings.causes[name].apparent == apparent]
+    return HazardTable({names[k]: settings.causes[names[k]] for k in which}, table.log_multipliers[:, which],
+                       habituation=settings.contact.habituation)
+
+
+def _substitution(settings: LifecycleSettings, around: Market, table: OfferTable) -> tuple[Driver, ...]:
+    hazards = _hazards(settings, table, apparent=True)
+    if not hazards.causes:
+        return ()
+    return (substitution.Substitution(settings, hazards, around.newcomer_terms).driver(),)
 
 
 class Lifecycle(Engine):
@@ -53,17 +68,23 @@ class Lifecycle(Engine):
         Every draw depends on it.
     more
         Further drivers; their causes compete with the others.
+
+    Attributes
+    ----------
+    causes
+        Causes of leaving in the order of their codes, from 1: those of the config, apparent ones included (their
+        codes stand in column `substituted`), then those of further drivers.
     """
 
     def __init__(self, settings: LifecycleSettings, around: Market, table: OfferTable, *, key: Key,
                  more: Sequence[Driver] = ()) -> None:
         drivers = (*default_drivers(settings, around, table), *more)
-        leaving = Leaving(drivers, notice_months=days_to_months(settings.notice_days))
+        leaving = Leaving(drivers, notice_months=days_to_months(settings.notice_days), names=tuple(settings.causes))
         super().__init__((*drivers, leaving.driver()), schema=LIFECYCLE_SCHEMA, key=key)
         self.settings = settings
         self.market = around
         self.offers = table
-        self.causes = leaving.causes
+        self.causes = leaving.names
 
     def at(self, base: Subscribers, month: int) -> Block:
         """Return all of `base` as it met the market and its bill in `month`, for covariates outside a run."""

@@ -19,23 +19,25 @@ def step(cost: CostToServe, block: Block, month: Month, draws: Draws) -> None:
             block["lines"], block["plan_price_amount"], block["discount_share"], np.float32(cost.fixed_amount),
             np.float32(cost.share_of_revenue), block["active"], block["active_prob"], block["billed"],
             block["billed_prob"], block["revenue"], block["cost_to_serve"], block["discount"],
-            block["discount_left_months"], block["accepted"])
+            block["discount_left_months"], block["accepted"], block["newcomer_discount_share"],
+            block["newcomer_discount_left_months"], block["substitution_cost_amount"])
 
 
 @njit
 def _charge(month: int, join_month: Array, departure: Float64, decision: Float64, present_prob: Float64,
             given_time: Float64, given_prob: Float64, bill: Float32, lines: Array, fee: Float32, share: Float32,
             per_line: np.float32, per_revenue: np.float32, active: Array, active_prob: Float64, billed: Array,
-            billed_prob: Float64, revenue: Float32, cost: Float32, discount: Float32, left: Array, accepted: Array
-            ) -> None:
+            billed_prob: Float64, revenue: Float32, cost: Float32, discount: Float32, left: Array, accepted: Array,
+            newcomer_share: Float32, newcomer_left: Array, new_line: Float32) -> None:
     for j in range(bill.shape[0]):
         joined = join_month[j] <= month
         active[j] = joined & (departure[j] > month)
         active_prob[j] = present_prob[j] if joined else 0.0
         billed[j] = joined & (departure[j] > month) & (decision[j] > given_time[j])
         billed_prob[j] = min(active_prob[j], given_prob[j])
-        revenue[j] = bill[j]
-        cost[j] = per_line * np.float32(lines[j]) + per_revenue * bill[j]
+        waived = newcomer_share[j] * min(fee[j], bill[j]) if newcomer_left[j] > 0 else np.float32(0.0)
+        revenue[j] = bill[j] - waived
+        cost[j] = per_line * np.float32(lines[j]) + per_revenue * bill[j] + new_line[j]
         runs = left[j] > 0
         discount[j] = share[j] * min(fee[j], bill[j]) if runs else np.float32(0.0)
         left[j] -= np.int8(runs)
@@ -53,7 +55,8 @@ def driver(cost: CostToServe) -> Driver:
     return Driver("billing", partial(step, cost),
                   reads=("join_month", "departure_time", "decision_time", "active_next_prob", "given_time",
                          "given_prob", "bill_amount", "lines", "plan_price_amount", "discount_share",
-                         "discount_left_months"),
+                         "discount_left_months", "newcomer_discount_share", "newcomer_discount_left_months",
+                         "substitution_cost_amount"),
                   writes=("active", "active_prob", "billed", "billed_prob", "revenue", "cost_to_serve", "discount",
                           "discount_left_months", "accepted"),
                   start=start, owns="offers", after=("usage",))
