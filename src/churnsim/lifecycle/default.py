@@ -10,7 +10,18 @@ from churnsim.core.draws import Key
 from churnsim.lifecycle.block import Block, Month
 from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
 from churnsim.lifecycle.driver import Driver
-from churnsim.lifecycle.drivers import arrears, billing, contract, market, offers, service, shopping, substitution, tenure, usage
+from churnsim.lifecycle.drivers import (
+    arrears,
+    billing,
+    contract,
+    market,
+    offers,
+    service,
+    shopping,
+    substitution,
+    tenure,
+    usage,
+)
 from churnsim.lifecycle.engine import Engine
 from churnsim.lifecycle.hazards import HazardTable
 from churnsim.lifecycle.leaving import Leaving
