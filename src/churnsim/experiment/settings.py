@@ -15,7 +15,8 @@ from churnsim.evaluation.settings import EvaluationSettings
 from churnsim.lifecycle.market_settings import MarketSettings, check_market
 from churnsim.lifecycle.record_settings import GROUPS, RecordSettings
 from churnsim.lifecycle.settings import LifecycleSettings, check_lifecycle
-from churnsim.offers.settings import Offer, check_offers
+from churnsim.offers.checks import check_offers
+from churnsim.offers.settings import Offer
 from churnsim.policy.settings import BUDGETED, PolicySettings
 from churnsim.population.settings import PopulationSettings, check_population
 from churnsim.signals.settings import SignalsSettings
@@ -104,7 +105,8 @@ def check_experiment(experiment: Experiment) -> Iterator[tuple[Path, str]]:
     yield from check_market(experiment.market)
     yield from check_lifecycle(experiment.lifecycle, covariates)
     causes = tuple(experiment.lifecycle.causes)
-    yield from check_offers(experiment.offers, causes=causes, covariates=covariates)
+    yield from check_offers(experiment.offers, causes=causes, covariates=covariates,
+                             channels=tuple(experiment.channels))
     used = dict.fromkeys((*experiment.campaign.channels, experiment.pilot.channel,
                           *(p.channel for p in experiment.policies.values() if p.channel)))
     known = [name for name in used if name in experiment.channels]
