@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from churnsim.campaign.response import acceptance_prob
+from churnsim.campaign.response import acceptance_prob, odds_factor
 from churnsim.campaign.wave import planned_contact_time
 from churnsim.capacity.orders import Orders
 from churnsim.capacity.work import work as work_orders
@@ -212,7 +212,8 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
         Month of the contact, at most the history's; None: the history's. An earlier month is simulated again
         from the start, which gives the same subscribers as `history` had then.
     offers
-        Names of offers; None: all. The effect of one does not depend on which others are asked for.
+        Names of offers of the catalogue; None: those of the campaign. The effect of one does not depend on which
+        others are asked for.
     subscribers
         Ids of those asked for, who must be on the network at the month's start; None: all who are. The effect on
         one does not depend on who else is asked for.
@@ -242,7 +243,9 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
     """
     month = history.month if at_month is None else at_month
     _require("at_month", month, 0, history.month)
-    e = _narrowed(history.experiment, offers, draws)
+    e = _drawn(history.experiment, draws)
+    for name in () if offers is None else offers:
+        _require_known("offers", name, e.offers)
     if channel is not None:
         _require_known("channel", channel, e.channels)
     if month != history.month:
@@ -250,24 +253,25 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
     world = _world(e, history.folder, replicate=history.replicate, month=month)
     base = _asked(history.base.take(active_rows(history.base, month=month)), subscribers, month)
     contact_time = planned_contact_time(e.signals.list_delay_days)
-    found = responses(base, world.inner_engines(), e.evaluation, month=month, contact_time=contact_time)
-    once = realised_responses(base, world.engine, e.evaluation, month=month,
+    asked = [name for name in e.offers if name in (e.campaign.offers if offers is None else offers)]
+    found = responses(base, world.inner_engines(), e.evaluation, offers=asked, month=month, contact_time=contact_time)
+    once = realised_responses(base, world.engine, e.evaluation, offers=asked, month=month,
                               contact_time=contact_time) if realised else None
     columns: dict[str, npt.NDArray[np.float64]] = {}
     count = len(found.value)
-    for code, name in enumerate(("contact", *world.offers.names)):
-        value = found.value[:, code]
+    for row, name in enumerate(("contact", *asked)):
+        value = found.value[:, row]
         columns[f"{name}_value"] = value.mean(axis=0)
         columns[f"{name}_value_se"] = (value.std(axis=0, ddof=1) / np.sqrt(count) if count > 1
                                        else np.full(len(base), np.nan))
-        columns[f"{name}_staying"] = found.staying[:, code].mean(axis=0)
+        columns[f"{name}_staying"] = found.staying[:, row].mean(axis=0)
         if once is not None:
-            columns[f"{name}_value_realised"] = once.value[0, code]
-            columns[f"{name}_staying_realised"] = once.staying[0, code]
-        if code and channel is not None:
+            columns[f"{name}_value_realised"] = once.value[0, row]
+            columns[f"{name}_staying_realised"] = once.staying[0, row]
+        if row and channel is not None:
             columns[f"{name}_accept_prob"] = acceptance_prob(
                 e.offers[name], base, engine=world.engine, month=month,
-                channel_factor=e.channels[channel].acceptance_factor)
+                channel_factor=odds_factor(e.offers[name], channel, e.channels))
     return pd.DataFrame(columns, index=pd.Index(base.ids, name="subscriber"))
 
 
@@ -283,13 +287,8 @@ def _asked(base: Subscribers, subscribers: Collection[int] | None, month: int) -
     return base.take(np.flatnonzero(np.isin(base.ids, asked)))
 
 
-def _narrowed(e: Experiment, offers: Collection[str] | None, draws: int | None) -> Experiment:
-    """Return the experiment with the asked offers and inner draws only."""
-    if offers is not None:
-        for name in offers:
-            _require_known("offers", name, e.offers)
-        asked = {name: offer for name, offer in e.offers.items() if name in offers}
-        e = e.model_copy(update={"offers": asked})
+def _drawn(e: Experiment, draws: int | None) -> Experiment:
+    """Return the experiment with the asked number of inner draws."""
     if draws is not None:
         _require("draws", draws, 1, MAX_DRAWS)
         e = e.model_copy(update={"evaluation": e.evaluation.model_copy(update={"inner_draws": draws})})

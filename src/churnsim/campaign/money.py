@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,13 +22,20 @@ def monthly_margin(table: Observed, cost: CostToServe) -> Float64:
     return np.asarray(bill * (1.0 - cost.share_of_revenue) - cost.fixed_amount * table["lines"])
 
 
-def offer_cost(table: Observed, offers: OfferTable, *, rate_annual: float) -> Float64:
-    """Return the planned cost of each offer on acceptance, (n, offers): direct cost and waived fees."""
-    out = np.empty((len(table), len(offers.names)))
-    for column, name in enumerate(offers.names):
+def offer_cost(table: Observed, offers: OfferTable, names: Sequence[str], *, rate_annual: float) -> Float64:
+    """Return the planned cost of the named offers on acceptance, (n, names).
+
+    Direct cost, waived fees and monthly cost, of a subscriber who stays as long as they fall due. A lasting change
+    of the fee is no cost: it stands in the margin.
+    """
+
+    def worth(months: int) -> float:
+        return float(sum(discount_factor(month, rate_annual=rate_annual) for month in range(1, months + 1)))
+
+    out = np.empty((len(table), len(names)))
+    for column, name in enumerate(names):
         offer = offers.settings[name]
-        months = range(1, offer.discount_months + 1)
-        bills = sum(discount_factor(month, rate_annual=rate_annual) for month in months)
-        out[:, column] = (offer.direct_cost_per_line_amount * table["lines"]
-                          + offer.discount_share * bills * table["plan_price_amount"])
+        out[:, column] = (offer.direct_cost_per_line_amount * table["lines"] + offer.direct_cost_amount
+                          + offer.discount * worth(offer.discounted_bills) * table["plan_price_amount"]
+                          + offer.monthly_cost_amount * worth(offer.effect_months))
     return out

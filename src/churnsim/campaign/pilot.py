@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,14 +35,16 @@ def may_contact(table: Observed, kind: str) -> Flags:
     return np.asarray((table["contactable"] == 1) & (consent == 1))
 
 
-def run_pilot(base: Subscribers, settings: PilotSettings, *, engine: Lifecycle, signals: SignalsSettings,
-              channels: Channels, capacity: CapacitySettings, rate_annual: float) -> Trial:
+def run_pilot(base: Subscribers, settings: PilotSettings, *, tries: Sequence[str], engine: Lifecycle,
+              signals: SignalsSettings, channels: Channels, capacity: CapacitySettings, rate_annual: float) -> Trial:
     """Assign, contact and follow the pilot's subscribers, and return the table of the trial.
 
     Parameters
     ----------
     base
         The pilot's subscribers at month 0; changed.
+    tries
+        Names of the offers, an arm each.
     rate_annual
         Discount rate of the outcome "margin_months" and of planned offer cost.
     """
@@ -49,12 +53,13 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, engine: Lifecycle, 
     base = base.take(active_rows(base, month=month))
     base = base.take(np.flatnonzero(may_contact(Observed(base, month), channel.kind)))
     table = observe(base, month=month, settings=signals, key=engine.key)
-    arm_share = (1.0 - settings.control_share) / len(offers.names)
-    shares = [settings.control_share, *[arm_share] * len(offers.names)]
-    code = choice(engine.key, ASSIGNMENT, base.ids, shares, month=month)
-    eligible = np.column_stack([offers.eligible(name, table) for name in offers.names])
-    offered = np.flatnonzero((code > 0) & eligible[np.arange(len(code)), np.maximum(code - 1, 0)])
-    assignment = Assignment(offered, code[offered], np.full(len(offered), settings.channel),
+    arm_share = (1.0 - settings.control_share) / len(tries)
+    shares = [settings.control_share, *[arm_share] * len(tries)]
+    arm = choice(engine.key, ASSIGNMENT, base.ids, shares, month=month)
+    eligible = np.column_stack([offers.eligible(name, table, month=month) for name in tries])
+    offered = np.flatnonzero((arm > 0) & eligible[np.arange(len(arm)), np.maximum(arm - 1, 0)])
+    code = np.array([offers.code(name) for name in tries], np.int64)[arm[offered] - 1]
+    assignment = Assignment(offered, code, np.full(len(offered), settings.channel),
                             np.zeros(len(offered)))
     wave = run_wave(assignment, base, engine=engine, channels=channels, capacity=capacity, offers=offers,
                     month=month, release_days=signals.list_delay_days, deadline_days=30.0, unlimited=True)
@@ -64,13 +69,13 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, engine: Lifecycle, 
     habit = table["answer_habit" if channel.kind == "live" else "read_habit"].astype(np.float64)
     plan = planned_reach(channel, habit, capacity=capacity, name=settings.channel)
     return Trial(
-        offers=offers.names, X=features(table), assigned=np.array((CONTROL, *offers.names))[code],
+        offers=tuple(tries), X=features(table), assigned=np.array((CONTROL, *tries))[arm],
         control_share=settings.control_share, eligible=eligible, reached=np.isfinite(contact_time),
         accepted=(accepted > 0) & ~decided_late, planned_reach=plan.reach,
         stayed=base["departure_time"] > month + settings.outcome_months,
         left_early=base["departure_time"] <= month + signals.risk_horizon_months, margin_months=margin_months,
         margin_amount=monthly_margin(table, engine.settings.cost_to_serve),
-        offer_cost_amount=offer_cost(table, offers, rate_annual=rate_annual),
+        offer_cost_amount=offer_cost(table, offers, tries, rate_annual=rate_annual),
         contact_cost_amount=plan.cost_amount)
 
 

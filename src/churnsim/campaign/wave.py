@@ -153,9 +153,8 @@ def run_wave(assignment: Assignment, base: Subscribers, *, engine: Lifecycle, ch
     reached = log.outcomes.reached
     moment = (log.outcomes.contact_hours - month * HOURS_PER_MONTH) / HOURS_PER_MONTH
     contact_time = np.where(reached, np.clip(moment, 0.0, LAST_MOMENT), np.inf)
-    factors = [channels[name].acceptance_factor for name in assignment.channel.tolist()]
     made = np.where(reached, assignment.offer, 0)
-    accepted = chosen_acceptance(base.take(assignment.row), made, np.array(factors, dtype=np.float64),
+    accepted = chosen_acceptance(base.take(assignment.row), made, assignment.channel, channels=channels,
                                  offers=offers, engine=engine, month=month)
     cents = np.zeros(len(assignment), np.int64)
     position = np.empty(len(assignment), np.int64)

@@ -94,15 +94,15 @@ class Bookkeeper:
         active = (block["active"].astype(np.float64), block["active_prob"])
         undecided = (block["undecided"].astype(np.float64), block["undecided_prob"])
         billed = (block["billed"].astype(np.float64), block["billed_prob"])
-        direct = self.offers.direct_cost_per_line_amount[block["accepted"]] * block["lines"]
+        direct = self.offers.direct_cost(block["accepted"], block["lines"])
         posted = np.zeros((len(KINDS), len(ESTIMATES), len(BASES), block.high - block.low), np.int64)
         due = ((REVENUE, block["revenue"], active), (COST_TO_SERVE, block["cost_to_serve"], active),
-               (DISCOUNT, block["discount"], billed), (DIRECT, direct, undecided))
+               (DISCOUNT, block["discount"], billed), (DIRECT, direct, undecided), (DIRECT, block["upkeep"], billed))
         for kind, amount, weights in due:
             if kind in (DISCOUNT, DIRECT) and not amount.any():
                 continue
             for estimate, weight in enumerate(weights):
-                posted[kind, estimate] = to_cents(amount, weight), to_cents(amount, weight * factor)
+                posted[kind, estimate] += to_cents(amount, weight), to_cents(amount, weight * factor)
         if age == self.settings.horizon_months - 1 and self.settings.terminal_value == "residual":
             self._post_terminal(posted, block, active, age)
         world = self.worlds[block.arm]

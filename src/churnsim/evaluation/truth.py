@@ -30,21 +30,23 @@ class Responses:
 
     Attributes
     ----------
+    codes
+        Offer code of each row below; the first is 0, a contact without acceptance.
     value
-        (draws, 1 + offers, n): change against no contact of discounted margin less offer cost; row 0 is a
-        contact without acceptance, row k acceptance of offer code k.
+        (draws, rows, n): change against no contact of discounted margin less offer cost.
     staying
-        (draws, 1 + offers, n): change of the probability to be active `CHURN_MONTHS` later (or in the last
-        month of a shorter horizon).
+        (draws, rows, n): change of the probability to be active `CHURN_MONTHS` later (or in the last month of a
+        shorter horizon).
     """
 
+    codes: tuple[int, ...]
     value: Float64
     staying: Float64
 
 
-def responses(base: Subscribers, engines: Sequence[Lifecycle], settings: EvaluationSettings, *, month: int,
-              contact_time: float, threads: int = 1) -> Responses:
-    """Simulate every treatment of everybody from `month` on, once under each engine.
+def responses(base: Subscribers, engines: Sequence[Lifecycle], settings: EvaluationSettings, *,
+              offers: Sequence[str], month: int, contact_time: float, threads: int = 1) -> Responses:
+    """Simulate a contact with everybody and acceptance of each offer from `month` on, once under each engine.
 
     Parameters
     ----------
@@ -52,32 +54,40 @@ def responses(base: Subscribers, engines: Sequence[Lifecycle], settings: Evaluat
         Start state of the month; not changed.
     engines
         One for each inner draw, keyed apart from the world's draws.
+    offers
+        Names of the offers asked for.
     contact_time
         Part of the month gone at the contact.
     """
-    worth = [_worth(base, engine, settings, month=month, contact_time=contact_time, realise=False, threads=threads)
-             for engine in engines]
+    codes = _codes(engines[0], offers)
+    worth = [_worth(base, engine, settings, codes, month=month, contact_time=contact_time, realise=False,
+                    threads=threads) for engine in engines]
     value, staying = (np.stack(arrays) for arrays in zip(*worth, strict=True))
-    return Responses(value[:, 1:] - value[:, :1], staying[:, 1:] - staying[:, :1])
+    return Responses(codes, value[:, 1:] - value[:, :1], staying[:, 1:] - staying[:, :1])
 
 
-def realised_responses(base: Subscribers, engine: Lifecycle, settings: EvaluationSettings, *, month: int,
-                       contact_time: float, threads: int = 1) -> Responses:
+def _codes(engine: Lifecycle, offers: Sequence[str]) -> tuple[int, ...]:
+    return 0, *(engine.offers.code(name) for name in offers)
+
+
+def realised_responses(base: Subscribers, engine: Lifecycle, settings: EvaluationSettings, *, offers: Sequence[str],
+                       month: int, contact_time: float, threads: int = 1) -> Responses:
     """Let every treatment of everybody happen under the world's own draws: what the realised twins differ by.
 
     The same as :func:`responses` for one future in which subscribers leave or stay: `staying` is -1, 0 or 1. Of
     no use for choosing whom to treat, since nobody knows the future.
     """
-    value, staying = _worth(base, engine, settings, month=month, contact_time=contact_time, realise=True,
+    codes = _codes(engine, offers)
+    value, staying = _worth(base, engine, settings, codes, month=month, contact_time=contact_time, realise=True,
                             threads=threads)
-    return Responses((value[1:] - value[0])[None], (staying[1:] - staying[0])[None])
+    return Responses(codes, (value[1:] - value[0])[None], (staying[1:] - staying[0])[None])
 
 
-def _worth(base: Subscribers, engine: Lifecycle, settings: EvaluationSettings, *, month: int, contact_time: float,
-           realise: bool, threads: int) -> tuple[Float64, Float64]:
-    """Return discounted margin less offer cost and being active at last, (2 + offers, n): no contact first."""
+def _worth(base: Subscribers, engine: Lifecycle, settings: EvaluationSettings, codes: tuple[int, ...], *, month: int,
+           contact_time: float, realise: bool, threads: int) -> tuple[Float64, Float64]:
+    """Return discounted margin less offer cost and being active at last, (1 + codes, n): no contact first."""
     offers = engine.offers
-    n, arms = len(base), 2 + len(offers.names)
+    n, arms = len(base), 1 + len(codes)
     value, staying = np.zeros((arms, n)), np.zeros((arms, n))
     last = min(CHURN_MONTHS, settings.horizon_months - 1)
     active, billed, undecided = (name if realise else f"{name}_prob" for name in ("active", "billed", "undecided"))
@@ -88,14 +98,13 @@ def _worth(base: Subscribers, engine: Lifecycle, settings: EvaluationSettings, *
         factor = discount_factor(age, rate_annual=settings.discount_rate_annual)
         margin = block["revenue"].astype(np.float64) - block["cost_to_serve"]
         total = value[block.arm]
-        total[rows] += factor * (block[active] * margin - block[billed] * block["discount"])
+        total[rows] += factor * (block[active] * margin - block[billed] * (block["discount"] + block["upkeep"]))
         if age == 0:
-            direct = offers.direct_cost_per_line_amount[block["accepted"]] * block["lines"]
-            total[rows] -= block[undecided] * direct
+            total[rows] -= block[undecided] * offers.direct_cost(block["accepted"], block["lines"])
         if age == last:
             staying[block.arm, rows] = block[active]
 
-    treated = [everybody(n, contact_time=contact_time, accepted=code) for code in range(arms - 1)]
+    treated = [everybody(n, contact_time=contact_time, accepted=code) for code in codes]
     engine.run([(base.copy(), None), *((base.copy(), t) for t in treated)], start=month,
                months=settings.horizon_months, observe=post, realise=realise, threads=threads)
     return value, staying
@@ -119,8 +128,9 @@ def expected_effects(found: Responses, *, offer_code: Sequence[int], accept: Flo
     draws = len(found.value)
     for arm, code in enumerate(offer_code):
         a, r = accept[:, arm], reach[:, arm]
-        each = r * (a * found.value[:, code] + (1.0 - a) * found.value[:, 0])
+        row = found.codes.index(code)
+        each = r * (a * found.value[:, row] + (1.0 - a) * found.value[:, 0])
         mean[:, arm] = each.mean(axis=0) - contact_cost[:, arm]
         error[:, arm] = each.std(axis=0, ddof=1) / np.sqrt(draws) if draws > 1 else 0.0
-        staying[:, arm] = (r * (a * found.staying[:, code] + (1.0 - a) * found.staying[:, 0])).mean(axis=0)
+        staying[:, arm] = (r * (a * found.staying[:, row] + (1.0 - a) * found.staying[:, 0])).mean(axis=0)
     return TrueEffects(mean, error, staying)

@@ -130,6 +130,7 @@ def _check_campaign(experiment: Experiment) -> Iterator[tuple[Path, str]]:
     channels, pilot, campaign = experiment.channels, experiment.pilot, experiment.campaign
     if not experiment.offers or len(experiment.offers) > 100:
         yield ("offers",), f"between 1 and 100 offers are needed (got {len(experiment.offers)})"
+    yield from _check_campaign_offers(experiment)
     if not campaign.channels:
         yield ("campaign", "channels"), f"name at least one of {', '.join(channels)}"
     for k, name in enumerate(campaign.channels):
@@ -155,13 +156,30 @@ def _check_campaign(experiment: Experiment) -> Iterator[tuple[Path, str]]:
     if experiment.signals.list_delay_days >= campaign.deadline_days:
         yield (("campaign", "deadline_days"), "must be later than signals.list_delay_days "
                f"({experiment.signals.list_delay_days}): no order could be worked")
-    longest = max((max(o.discount_months, o.effect_months, o.contract_months_added)
-                   for o in experiment.offers.values()), default=0)
+    longest = max((max(o.discounted_bills, o.effect_months, o.contract_months_added, o.lock_in_months)
+                   for name, o in experiment.offers.items() if name in campaign.offers), default=0)
     if experiment.evaluation.horizon_months < longest + 6:
         yield (("evaluation", "horizon_months"), f"must be at least {longest + 6}: the longest effect or "
                f"added contract lasts {longest} months, and its benefit needs 6 more to show")
     if not 0.0 < pilot.control_share < 1.0:
         yield ("pilot", "control_share"), "must lie strictly between 0 and 1"
+
+
+def _check_campaign_offers(experiment: Experiment) -> Iterator[tuple[Path, str]]:
+    offers, named, channel = experiment.offers, experiment.campaign.offers, experiment.pilot.channel
+    if not named:
+        yield ("campaign", "offers"), f"name at least one of {', '.join(offers)}"
+    for k, name in enumerate(named):
+        at = ("campaign", "offers", k)
+        if name not in offers:
+            yield at, f"no offer {name!r}; there are {', '.join(offers)}"
+        elif name in named[:k]:
+            yield at, f"{name!r} stands there twice; name it once"
+        elif offers[name].brings_back:
+            yield at, f"{name!r} is for those who have left, whom no plan lists; take it out"
+        elif offers[name].acceptance.channel_factors.get(channel) == 0.0:
+            yield (("offers", name, "acceptance", "channel_factors", channel), "nobody accepts it through the pilot's "
+                   "channel; raise it above 0 or take the offer out of campaign.offers")
 
 
 def _check_simulation(experiment: Experiment) -> Iterator[tuple[Path, str]]:
@@ -195,7 +213,7 @@ def _check_policy(name: str, policy: PolicySettings, experiment: Experiment) -> 
             yield (*at, key), f"is needed by a policy of kind {policy.kind}; add it"
         if not wanted and value is not None:
             yield (*at, key), f"is not used by a policy of kind {policy.kind}; remove it"
-    for key, table in (("offer", experiment.offers), ("channel", dict.fromkeys(experiment.campaign.channels)),
+    for key, table in (("offer", experiment.campaign.offers), ("channel", experiment.campaign.channels),
                        ("learner", experiment.uplift.learners)):
         value = getattr(policy, key)
         if value is not None and value not in table:

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from churnsim.campaign.money import monthly_margin, offer_cost
 from churnsim.campaign.pilot import run_pilot
-from churnsim.campaign.response import acceptance_prob
+from churnsim.campaign.response import acceptance_prob, odds_factor
 from churnsim.campaign.wave import Assignment, Wave, nobody_assigned, planned_contact_time, run_wave
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import make_key
@@ -92,7 +92,7 @@ def fit_models(world: World) -> Models:
     """Run the pilot and learn from it."""
     e = world.experiment
     rate = e.evaluation.discount_rate_annual
-    trial = run_pilot(world.pilot_population(), e.pilot, engine=world.engine, signals=e.signals,
+    trial = run_pilot(world.pilot_population(), e.pilot, tries=e.campaign.offers, engine=world.engine, signals=e.signals,
                       channels=e.channels, capacity=e.capacity, rate_annual=rate)
     return Models(trial, e.uplift, churn_model=e.signals.churn_model,
                   risk_horizon_months=e.signals.risk_horizon_months, outcome_months=e.pilot.outcome_months,
@@ -109,14 +109,14 @@ def _predictions(world: World, models: Models, base: Subscribers, learners: Coll
     arms = world.arms()
     pilot_arm = [k for k, arm in enumerate(arms) if arm.channel == e.pilot.channel]
     predicted = models.predict(features(table), planned_reach=reach[:, pilot_arm[0]], learners=learners)
-    column = [world.offers.names.index(arm.offer) for arm in arms]
-    factor = np.array([e.channels[arm.channel].acceptance_factor for arm in arms])
-    factor /= e.channels[e.pilot.channel].acceptance_factor
+    column = [e.campaign.offers.index(arm.offer) for arm in arms]
+    factor = np.array([odds_factor(e.offers[arm.offer], arm.channel, e.channels)
+                       / odds_factor(e.offers[arm.offer], e.pilot.channel, e.channels) for arm in arms])
     accept = _scale_odds(predicted.accept[:, column], factor)
     # The effect runs through acceptance: another channel's is scaled by how often its offer is taken
     # [assumption].
     share = np.divide(accept, predicted.accept[:, column], out=np.zeros_like(accept), where=accept > 0)
-    cost = offer_cost(table, world.offers, rate_annual=e.evaluation.discount_rate_annual)
+    cost = offer_cost(table, world.offers, e.campaign.offers, rate_annual=e.evaluation.discount_rate_annual)
     arrays = {"reach": reach, "contact_cost": contact_cost, "allowed": allowed, "accept": accept,
               "offer_cost": cost[:, column], "risk": predicted.risk,
               "margin": monthly_margin(table, e.lifecycle.cost_to_serve)}
@@ -159,8 +159,8 @@ def truth(world: World, history_cell: Cell) -> Cell:
     reach, contact_cost, allowed = world.reach(table)
     accept = np.column_stack([
         acceptance_prob(e.offers[arm.offer], base, engine=world.engine, month=month,
-                        channel_factor=e.channels[arm.channel].acceptance_factor) for arm in world.arms()])
-    found = responses(base, world.inner_engines(), e.evaluation, month=month,
+                        channel_factor=odds_factor(e.offers[arm.offer], arm.channel, e.channels)) for arm in world.arms()])
+    found = responses(base, world.inner_engines(), e.evaluation, offers=e.campaign.offers, month=month,
                       contact_time=planned_contact_time(e.signals.list_delay_days))
     effects = expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()], accept=accept,
                                reach=reach, contact_cost=contact_cost)

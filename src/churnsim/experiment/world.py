@@ -122,9 +122,10 @@ class World:
         return generate(ids, e.population.traits, key=self.key, known=known)
 
     def arms(self) -> tuple[Arm, ...]:
-        """Return every offer through every channel of the campaign, offers outermost."""
-        return tuple(Arm(name, self.offers.code(name), channel) for name in self.offers.names
-                     for channel in self.experiment.campaign.channels)
+        """Return every offer of the campaign through every channel of it, offers outermost."""
+        campaign = self.experiment.campaign
+        return tuple(Arm(name, self.offers.code(name), channel) for name in campaign.offers
+                     for channel in campaign.channels)
 
     def reach(self, table: Observed) -> tuple[Float64, Float64, npt.NDArray[np.bool_]]:
         """Return planned reach, planned contact cost and who may be given each arm, (n, arms) each."""
@@ -137,7 +138,7 @@ class World:
             habit = table["answer_habit" if channel.kind == "live" else "read_habit"].astype(np.float64)
             plan = planned_reach(channel, habit, capacity=e.capacity, name=arm.channel)
             reach[:, k], cost[:, k] = plan.reach, plan.cost_amount
-            allowed[:, k] = may_contact(table, channel.kind) & self.offers.eligible(arm.offer, table)
+            allowed[:, k] = may_contact(table, channel.kind) & self.offers.eligible(arm.offer, table, month=table.month)
         return reach, cost, allowed
 
 
