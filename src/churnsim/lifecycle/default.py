@@ -13,9 +13,12 @@ from churnsim.lifecycle.driver import Driver
 from churnsim.lifecycle.drivers import (
     arrears,
     billing,
+    contacts,
     contract,
     market,
     offers,
+    plan,
+    recharge,
     service,
     shopping,
     substitution,
@@ -43,10 +46,12 @@ def default_drivers(settings: LifecycleSettings, around: Market, table: OfferTab
                          f"{len(settings.causes)}; give offer_table the causes of the lifecycle")
     hazards = _hazards(settings, table, apparent=False)
     causes = Driver("causes", reads=hazards.reads, causes=hazards.causes, hazards=hazards.hazards)
-    return (market.driver(around), usage.driver(settings), service.driver(settings), arrears.driver(settings),
+    return (market.driver(around), plan.prices(around), usage.driver(settings), recharge.driver(settings.recharge),
+            service.driver(settings, table), contacts.driver(settings),
+            arrears.driver(settings),
             shopping.driver(settings), billing.driver(settings.cost_to_serve),
             offers.upkeep_driver(table), causes,
-            contract.Contract(settings.contract).driver(), tenure.driver(settings.suspension),
+            contract.Contract(settings.contract).driver(), tenure.driver(settings.suspension), plan.driver(settings),
             offers.Offers(table, settings.contact).driver(), *_substitution(settings, around, table))
 
 

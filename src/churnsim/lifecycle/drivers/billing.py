@@ -13,7 +13,11 @@ from churnsim.lifecycle.settings import CostToServe
 
 
 def step(cost: CostToServe, block: Block, month: Month, draws: Draws) -> None:
-    """Revenue is the bill; a running retention discount takes its share of the fee, if it is still owed."""
+    """Revenue is the bill; a running retention discount takes its share of the fee, if it is still owed.
+
+    Calls, visits and tickets of a month are posted with its bill, whether or not the subscriber stays to its end.
+    """
+    services = np.array([cost.hotline_call_amount, cost.shop_visit_amount, cost.ticket_amount], np.float32)
     _charge(month.number, block["join_month"], block["departure_time"], block["decision_time"],
             block["active_next_prob"], block["given_time"], block["given_prob"], block.ago("bill_amount", 0),
             block["lines"], block["plan_price_amount"], block["discount_share"], np.float32(cost.fixed_amount),
@@ -21,6 +25,7 @@ def step(cost: CostToServe, block: Block, month: Month, draws: Draws) -> None:
             block["billed_prob"], block["revenue"], block["cost_to_serve"], block["discount"],
             block["discount_left_months"], block["accepted"], block["newcomer_discount_share"],
             block["newcomer_discount_left_months"], block["substitution_cost_amount"])
+    _serve(services, block["hotline"], block["shop_visit"], block["complaint"], block["cost_to_serve"])
 
 
 @njit
@@ -44,6 +49,13 @@ def _charge(month: int, join_month: Array, departure: Float64, decision: Float64
         accepted[j] = 0
 
 
+@njit
+def _serve(amounts: Float32, called: Array, visited: Array, complained: Array, cost: Float32) -> None:
+    call, visit, ticket = amounts[0], amounts[1], amounts[2]
+    for j in range(cost.shape[0]):
+        cost[j] += call * np.float32(called[j]) + visit * np.float32(visited[j]) + ticket * np.float32(complained[j])
+
+
 def start(block: Block) -> None:
     """A discount that runs when the run starts is due whoever gave it."""
     block["given_time"] = -np.inf
@@ -56,7 +68,7 @@ def driver(cost: CostToServe) -> Driver:
                   reads=("join_month", "departure_time", "decision_time", "active_next_prob", "given_time",
                          "given_prob", "bill_amount", "lines", "plan_price_amount", "discount_share",
                          "discount_left_months", "newcomer_discount_share", "newcomer_discount_left_months",
-                         "substitution_cost_amount"),
+                         "substitution_cost_amount", "hotline", "shop_visit", "complaint"),
                   writes=("active", "active_prob", "billed", "billed_prob", "revenue", "cost_to_serve", "discount",
                           "discount_left_months", "accepted"),
                   start=start, owns="offers", after=("usage",))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
 
+from churnsim.core.clock import DAYS_PER_MONTH
 from churnsim.core.compiled import njit
 from churnsim.core.draws import stream
 from churnsim.core.smooth import exp_scalar, log_scalar
@@ -15,37 +17,71 @@ from churnsim.lifecycle.settings import LifecycleSettings
 from churnsim.population.categories import STATES
 
 NOISE = stream("lifecycle.usage")
+IDLE = stream("lifecycle.idle")
 SUSPENDED = STATES.index("suspended")
 LEAST_BILL = np.float32(0.01)
+# Below the logarithm of every uniform: with it no month is idle.
+NEVER = -100.0
 
 
 def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
-    """log(usage / usual) is autoregressive; its innovation sums four uniforms, scaled to unit variance."""
+    """Data, minutes and bill of the month.
+
+    ``log(usage) = level + deviation - growth - idle``: the deviation is autoregressive, its innovation a sum of four
+    uniforms scaled to unit variance; growth is what a new subscriber has yet to grow; idle months fall by an
+    exponential. Minutes follow a share of all three. Days spent looking for another operator take traffic away: those
+    of the month before, or of this month if the search is already on, whichever are more.
+    """
     s = settings.usage
-    a, b, c, d = draws.lanes(NOISE)
-    _use(a, b, c, d, block["usage_level"], block["shopping"], block["state"], block["allowance_gb"],
-         block["plan_price_amount"], np.float32(s.persistence), np.float32(s.noise_log_sd),
-         np.float32(s.shopping_factor), np.float32(s.overage_price_per_gb),
-         np.float32(settings.suspension.fee_share), block["usage_deviation"], block.ago("usage_gb", 0),
-         block.ago("bill_amount", 0))
+    growth = np.array([s.growth_log, -1.0 / s.growth_months], np.float32)
+    idle = np.array([s.idle_log_depth, math.log(s.idle_prob) if s.idle_prob > 0.0 else NEVER], np.float32)
+    _move(draws.lanes(NOISE), draws.lanes(IDLE, 2)[0], block["tenure_months"], growth, idle, np.float32(s.persistence),
+          np.float32(s.noise_log_sd), block["usage_deviation"], swing := np.empty(len(block), np.float32))
+    _use(swing, block["usage_level"], block["voice_level"], block["shopping"], block["shopping_until"],
+         block["shopping_days"], block["state"], np.float32(month.number), np.float32(1.0 - s.shopping_factor),
+         np.float32(s.voice_share_of_deviation), block.ago("usage_gb", 0), block.ago("voice_minutes", 0))
+    _bill(block["state"], block["allowance_gb"], block["plan_price_amount"], np.float32(s.overage_price_per_gb),
+          np.float32(settings.suspension.fee_share), block.ago("usage_gb", 0), block["overage_amount"],
+          block.ago("bill_amount", 0))
     block["bill_shock"] = bill_shock(block)
 
 
 @njit
-def _use(a: Float32, b: Float32, c: Float32, d: Float32, level: Float32, shopping: Array, state: Array,
-         allowance: Float32, fee: Float32, persistence: np.float32, log_sd: np.float32, factor: np.float32,
-         price: np.float32, fee_share: np.float32, deviation: Float32, usage: Float32, bill: Float32) -> None:
-    two, scale = np.float32(2.0), np.float32(np.sqrt(3.0))
-    zero, one = np.float32(0.0), np.float32(1.0)
-    for j in range(usage.shape[0]):
+def _move(lanes: Float32, u_idle: Float32, tenure: Array, growth: Float32, idle: Float32, persistence: np.float32,
+          log_sd: np.float32, deviation: Float32, swing: Float32) -> None:
+    a, b, c, d = lanes[0], lanes[1], lanes[2], lanes[3]
+    growth_log, growth_rate = growth[0], growth[1]
+    depth, log_prob = idle[0], idle[1]
+    two, scale, zero = np.float32(2.0), np.float32(np.sqrt(3.0)), np.float32(0.0)
+    for j in range(swing.shape[0]):
         noise = (a[j] + b[j] + c[j] + d[j] - two) * scale
         deviation[j] = persistence * deviation[j] + log_sd * noise
-        used = exp_scalar(level[j] + deviation[j]) * (factor if shopping[j] == 1 else one)
-        paused = state[j] == SUSPENDED
-        used = zero if paused else used
-        due = fee[j] + price * max(used - allowance[j], zero)
-        usage[j] = used
-        bill[j] = due * fee_share if paused else due
+        # u / prob is uniform where u < prob: one draw tells whether and how far.
+        fall = depth * max(log_prob - log_scalar(u_idle[j]), zero)
+        ungrown = growth_log * exp_scalar(growth_rate * np.float32(tenure[j]))
+        swing[j] = deviation[j] - ungrown - fall
+
+
+@njit
+def _use(swing: Float32, level: Float32, voice_level: Float32, shopping: Array, until: Float32, days: Float32,
+         state: Array, now: np.float32, leak: np.float32, voice_share: np.float32, usage: Float32, minutes: Float32
+         ) -> None:
+    zero, one, per_day = np.float32(0.0), np.float32(1.0), np.float32(1.0 / DAYS_PER_MONTH)
+    for j in range(usage.shape[0]):
+        ahead = min(max(until[j] - now, zero), one) if shopping[j] == 1 else zero
+        stays = one - leak * min(max(days[j] * per_day, ahead), one)
+        stays = zero if state[j] == SUSPENDED else stays
+        usage[j] = stays * exp_scalar(level[j] + swing[j])
+        minutes[j] = stays * exp_scalar(voice_level[j] + voice_share * swing[j])
+
+
+@njit
+def _bill(state: Array, allowance: Float32, fee: Float32, price: np.float32, fee_share: np.float32, usage: Float32,
+          overage: Float32, bill: Float32) -> None:
+    for j in range(bill.shape[0]):
+        over = price * max(usage[j] - allowance[j], np.float32(0.0))
+        overage[j] = over
+        bill[j] = fee[j] * fee_share if state[j] == SUSPENDED else fee[j] + over
 
 
 def bill_shock(block: Block) -> Float32:
@@ -67,6 +103,7 @@ def _shock(now: Float32, one: Float32, two: Float32, three: Float32, shock: Floa
 def driver(settings: LifecycleSettings) -> Driver:
     """Return the driver."""
     return Driver("usage", partial(step, settings),
-                  reads=("usage_level", "usage_deviation", "shopping", "state", "allowance_gb",
-                         "plan_price_amount", "bill_amount"),
-                  writes=("usage_deviation", "usage_gb", "bill_amount", "bill_shock"), streams=(NOISE,))
+                  reads=("usage_level", "voice_level", "usage_deviation", "tenure_months", "shopping", "shopping_until",
+                         "shopping_days", "state", "allowance_gb", "plan_price_amount", "bill_amount"),
+                  writes=("usage_deviation", "usage_gb", "voice_minutes", "bill_amount", "overage_amount",
+                          "bill_shock"), streams=(NOISE, IDLE))
