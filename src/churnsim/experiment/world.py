@@ -15,10 +15,11 @@ from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, make_key
 from churnsim.experiment.settings import Experiment
 from churnsim.lifecycle.default import Lifecycle
+from churnsim.lifecycle.drivers import word_of_mouth
 from churnsim.lifecycle.market import arrivals, make_market
 from churnsim.offers.table import OfferTable, offer_table
 from churnsim.policy.plan import Arm
-from churnsim.population.generate import entrant_ids, evaluation_ids, generate, pilot_ids
+from churnsim.population.generate import OpeningTerms, entrant_ids, evaluation_ids, generate, pilot_ids
 from churnsim.population.table import ImportedTable, bootstrap, read_table
 from churnsim.signals.observe import Observed
 
@@ -99,12 +100,13 @@ class World:
         low, high = part or (0, n)
         if known is not None:
             known = {name: values[..., low:high] for name, values in known.items()}
-        parts = [generate(ids[low:high], traits, key=self.key, known=known)]
+        parts = [generate(ids[low:high], traits, key=self.key, known=known, terms=self.opening_terms())]
         for month in range(1, e.campaign_month if until is None else until):
             joiners = entrant_ids(arrivals(e.market, month=month, base_size=n), cohort_month=month)
             first, last = (self._cut(len(joiners), row, n) for row in (low, high))
             if last > first:
-                parts.append(generate(joiners[first:last], traits, key=self.key, join_month=month))
+                parts.append(generate(joiners[first:last], traits, key=self.key, join_month=month,
+                                      terms=self.opening_terms()))
         return Subscribers.concat(parts)
 
     def _cut(self, joiners: int, row: int, n: int) -> int:
@@ -119,7 +121,16 @@ class World:
         ids = pilot_ids(e.pilot.size)
         table = self.table()
         known = None if table is None else bootstrap(table, ids, key=self.key)
-        return generate(ids, e.population.traits, key=self.key, known=known)
+        return generate(ids, e.population.traits, key=self.key, known=known, terms=self.opening_terms())
+
+    def opening_terms(self) -> OpeningTerms:
+        """Return what the lifecycle's rules make of a base at its start."""
+        rules = self.experiment.lifecycle
+        return OpeningTerms(termination_fee_share=rules.contract.termination_fee_share,
+                            low_value_amount=rules.plan.low_value_amount,
+                            high_value_amount=rules.plan.high_value_amount,
+                            app_logins_mean=rules.contacts.app_logins_mean,
+                            recharge_fee_months=rules.recharge.fee_months)
 
     def arms(self) -> tuple[Arm, ...]:
         """Return every offer of the campaign through every channel of it, offers outermost."""
@@ -161,7 +172,10 @@ def make_world(experiment: Experiment, *, replicate: int, folder: Path, months: 
     market = make_market(experiment.market, regions=traits.regions, cells_per_region=traits.cells_per_region,
                          months=max(months, _months(experiment)), key=key)
     offers = offer_table(experiment.offers, causes=tuple(experiment.lifecycle.causes))
-    return World(experiment, replicate, folder, key, Lifecycle(experiment.lifecycle, market, offers, key=key))
+    talk = experiment.market.word_of_mouth
+    more = () if talk is None else (word_of_mouth.driver(talk),)
+    lifecycle = Lifecycle(experiment.lifecycle, market, offers, key=key, more=more)
+    return World(experiment, replicate, folder, key, lifecycle)
 
 
 def _months(experiment: Experiment) -> int:

@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from churnsim.core.columns import HISTORY_MONTHS, Subscribers
-from churnsim.core.draws import Key, choice, normal, stream, uniform
+from churnsim.core.draws import Key
 from churnsim.errors import DataError
-from churnsim.population.categories import CUSTOMER_TYPES, PAYMENTS, STATES
+from churnsim.population.accounts import draw_accounts
+from churnsim.population.categories import STATES, VALUE_TIERS
 from churnsim.population.columns import SCHEMA
+from churnsim.population.contracts import PREPAID, draw_contract, draw_tenure
+from churnsim.population.drawing import Array, Drawer, Float64
+from churnsim.population.latent import draw_latent
+from churnsim.population.lookup import Lookup
+from churnsim.population.price import PriceLaw
 from churnsim.population.settings import Traits
 
-Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
 
 PILOT_FIRST_ID = 1 << 39
 ENTRANT_SHIFT = 40
 NEVER = np.inf
 ENTRY_MONTHS, GROWTH_MONTHS = 3, 12
-CONTRACT_TYPES_PREPAID = PAYMENTS.index("prepaid")
+DAYS_PER_MONTH = 30.0
+MOST_DEVICE_MONTHS = 240
+NEVER_ASKED = -1
+NO_OFFER_MONTHS = 127
+# What nothing has happened to yet at the start, unless a table knows of it.
+QUIET = ("plan_change_stock", "hotline_stock", "shop_stock", "complaint_stock", "complaint_type", "ticket_hours",
+         "ticket_open", "fault_stock", "ad_click_stock", "porting_request", "arrears_months", "contact_stock",
+         "lock_in_amount", "lock_in_left_months")
+
+
+@dataclass(frozen=True)
+class OpeningTerms:
+    """What rules that are set elsewhere make of a base at its start; by default they make nothing of it.
+
+    Attributes
+    ----------
+    termination_fee_share
+        Fee for leaving early, a share of the fees of the months left on the contract.
+    low_value_amount, high_value_amount
+        Mean monthly bill below which an account's value is low, and from which it is high.
+    app_logins_mean
+        Logins to the app a month of the average account.
+    recharge_fee_months
+        Size of a recharge, in monthly fees.
+    """
+
+    termination_fee_share: float = 0.0
+    low_value_amount: float = 0.0
+    high_value_amount: float = np.inf
+    app_logins_mean: float = 0.0
+    recharge_fee_months: float = 1.0
+
+
+NO_TERMS = OpeningTerms()
 
 
 def evaluation_ids(count: int) -> Ids:
@@ -41,7 +79,7 @@ def entrant_ids(count: int, *, cohort_month: int) -> Ids:
 
 
 def generate(ids: Ids, traits: Traits, *, key: Key, known: Mapping[str, Array] | None = None,
-             join_month: int | None = None) -> Subscribers:
+             join_month: int | None = None, terms: OpeningTerms = NO_TERMS) -> Subscribers:
     """Return a base in which every column has a value.
 
     Parameters
@@ -54,45 +92,41 @@ def generate(ids: Ids, traits: Traits, *, key: Key, known: Mapping[str, Array] |
         Draws depend on it and on the ids alone.
     known
         Columns given by a table, (n,) each ((6, n) for histories); NaN where a row lacks one. What is drawn
-        later is drawn given these: a contract fits the tenure, a usage history fits the usual usage.
+        later is drawn given these: a contract fits the tenure, a usage history fits the usual usage, price
+        sensitivity and brand tier fit the fee, the kind of account fits the usage scenario. Of what is drawn earlier
+        nothing else is: a known way of paying does not tell who is a migrant [assumption].
     join_month
         None: subscribers of the start. A month >= 0: entrants of that month, prospects until then.
+    terms
+        Rules that are set elsewhere.
+
+    Raises
+    ------
+    DataError
+        The table has a region or a cell that the traits do not have.
     """
     base = Subscribers.empty(SCHEMA, ids)
-    given = dict(known or {})
-    draw = _Drawer(base, given, key)
-    kinds = [traits.customer_types[name] for name in CUSTOMER_TYPES]
-    draw.column("customer_type", lambda s: choice(key, s, ids, [k.share for k in kinds]))
-    kind = base["customer_type"]
-
-    def by_kind(field: str) -> Array:
-        return np.array([getattr(k, field) for k in kinds], dtype=np.float64)[kind]
-
-    draw.column("lines", lambda s: 1 + np.minimum(
-        _geometric(uniform(key, s, ids), by_kind("lines_mean")), 9999))
-    draw.column("region", lambda s: choice(key, s, ids, np.full(traits.regions, 1.0 / traits.regions)))
-    if len(ids) and (highest := int(base["region"].max())) >= traits.regions:
-        raise DataError(f"the table has region {highest}, but population.traits.regions is {traits.regions}; "
-                        f"raise it to {highest + 1}")
-    draw.column("locality", lambda s: (kind == 0) & (uniform(key, s, ids) < traits.migrant_share))
-    draw.column("payment", lambda s: uniform(key, s, ids) < by_kind("prepaid_share"))
-    draw.column("contactable", lambda s: uniform(key, s, ids) < traits.contactable_share)
-    draw.column("call_consent", lambda s: uniform(key, s, ids) < traits.call_consent_share)
-    draw.column("sms_consent", lambda s: uniform(key, s, ids) < traits.sms_consent_share)
-    for habit in ("answer_habit", "read_habit"):
-        draw.column(habit, lambda s: _lognormal(normal(key, s, ids), traits.habit_log_sd))
-    _draw_price(draw, traits, by_kind("price_per_line_amount"))
+    draw, lookup = Drawer(base, _with_region(known or {}, traits), key), Lookup(traits)
+    draw_accounts(draw, lookup)
+    _check_places(base, traits)
+    kind, scenario = base["customer_type"], base["usage_scenario"]
+    log_lines = np.log(base["lines"])
+    PriceLaw(traits).draw(draw, log_lines + _log(lookup.by_type("price_per_line_amount"))[kind]
+                          + lookup.by_scenario("price_log")[scenario])
     if join_month is None:
-        draw.column("tenure_months", lambda s: np.minimum(
-            -np.log(uniform(key, s, ids)) * by_kind("tenure_mean_months"), 600))
-    _draw_contract(draw, traits)
-    _draw_usage(draw, traits)
-    _draw_latent(draw, traits)
+        factor = np.array([1.0, traits.migrant_tenure_factor])[base["locality"]]
+        draw_tenure(draw, lookup.by_type("tenure_mean_months")[kind]
+                    * lookup.by_scenario("tenure_factor")[scenario] * factor)
+    draw_contract(draw, lookup, termination_fee_share=terms.termination_fee_share)
+    _draw_use(draw, lookup, log_lines)
+    _draw_books(draw, traits, terms)
+    draw_latent(draw, lookup)
+    base["spell_months"] = base["tenure_months"]
     base["join_month"] = -base["tenure_months"] if join_month is None else join_month
     base["decision_time"] = NEVER
     base["departure_time"] = NEVER
     base["state"] = initial_state(base["tenure_months"]) if join_month is None else STATES.index("prospect")
-    unused = sorted(set(given) - draw.used)
+    unused = sorted(set(known or {}) - draw.filled)
     if unused:
         raise ValueError(f"known columns that are never drawn: {', '.join(unused)}")
     return base
@@ -104,106 +138,77 @@ def initial_state(tenure_months: Array) -> Array:
     return np.where(tenure_months < ENTRY_MONTHS, entry, np.where(tenure_months < GROWTH_MONTHS, growth, stable))
 
 
-class _Drawer:
-    """Fills a column from what is known or, where that is missing (NaN), from a draw of its own stream."""
-
-    def __init__(self, base: Subscribers, known: Mapping[str, Array], key: Key) -> None:
-        self.base = base
-        self.key = key
-        self.known = known
-        self.used: set[str] = set()
-
-    def column(self, name: str, drawn: Callable[[Any], Array]) -> None:
-        target = self.base[name]
-        values = np.asarray(drawn(stream(f"population.{name}")))
-        self.used.add(name)
-        if name in self.known:
-            given = np.asarray(self.known[name])
-            values = np.where(np.isnan(given), values, given) if given.dtype.kind == "f" else given
-        target[...] = values.astype(target.dtype)
+def _with_region(known: Mapping[str, Array], traits: Traits) -> Mapping[str, Array]:
+    """A table that gives the cell gives the region."""
+    if "cell" not in known:
+        return known
+    of_cell = np.floor(np.asarray(known["cell"], dtype=np.float64) / traits.cells_per_region)
+    region = np.asarray(known.get("region", of_cell), dtype=np.float64)
+    return {**known, "region": np.where(np.isnan(region), of_cell, region)}
 
 
-def _draw_price(draw: _Drawer, traits: Traits, price_per_line: Array) -> None:
-    """Draw price sensitivity and the fee, log fee a line = log median + b sensitivity + s noise.
-
-    Where a table gives the fee, sensitivity is drawn given it: normal of mean b r / (b^2 + s^2) and variance
-    s^2 / (b^2 + s^2), with r the log of the fee over its median.
-    """
-    base, ids, key = draw.base, draw.base.ids, draw.key
-    slope, noise = traits.price_log_by_price_sensitivity, traits.price_log_sd
-    median = base["lines"] * price_per_line
-    known = np.asarray(draw.known.get("plan_price_amount", np.full(len(ids), np.nan)), dtype=np.float64)
-    spread = slope**2 + noise**2
-    above = np.log(np.maximum(known, 0.01) / np.maximum(median, 0.01))
-    mean = np.where(np.isnan(known) | (spread == 0.0), 0.0, slope * above / (spread or 1.0))
-    sd = np.where(np.isnan(known) | (spread == 0.0), 1.0, noise / np.sqrt(spread or 1.0))
-    draw.column("price_sensitivity", lambda s: mean + sd * normal(key, s, ids))
-    draw.column("plan_price_amount", lambda s: median * np.exp(
-        noise * normal(key, s, ids) + slope * base["price_sensitivity"]))
+def _check_places(base: Subscribers, traits: Traits) -> None:
+    if not len(base):
+        return
+    if (highest := int(base["region"].max())) >= traits.regions:
+        raise DataError(f"the table has region {highest}, but population.traits.regions is {traits.regions}; "
+                        f"raise it to {highest + 1}")
+    elsewhere = np.flatnonzero(base["cell"] // traits.cells_per_region != base["region"])
+    if len(elsewhere):
+        cell, region = int(base["cell"][elsewhere[0]]), int(base["region"][elsewhere[0]])
+        raise DataError(f"the table has cell {cell} in region {region}, but with population.traits.cells_per_region "
+                        f"{traits.cells_per_region} that cell is in region {cell // traits.cells_per_region}; number "
+                        "cells from region * cells_per_region on, or map only one of the two")
 
 
-def _draw_contract(draw: _Drawer, traits: Traits) -> None:
-    base, ids, key = draw.base, draw.base.ids, draw.key
-    lengths = np.array(sorted(traits.customer_types["individual"].contract_length_months_shares))
-    shares = np.array([traits.customer_types["individual"].contract_length_months_shares[int(k)] for k in lengths])
-    prepaid = base["payment"] == CONTRACT_TYPES_PREPAID
-    draw.column("contract_length_months",
-                lambda s: np.where(prepaid, 0, lengths[choice(key, s, ids, shares)]))
-    length = base["contract_length_months"].astype(np.int64)
-    tenure = base["tenure_months"].astype(np.int64)
-
-    def left(s: Any) -> Array:
-        safe = np.maximum(length, 1)
-        first = length - tenure
-        later = np.where(uniform(key, s, ids) < traits.in_later_contract_share, safe - tenure % safe, 0)
-        return np.where(length == 0, 0, np.where(tenure < length, first, later))
-
-    draw.column("contract_left_months", left)
-
-
-def _draw_usage(draw: _Drawer, traits: Traits) -> None:
-    base, ids, key = draw.base, draw.base.ids, draw.key
-    median = np.log(traits.usage_median_gb) + np.log(base["lines"])
-    known = draw.known.get("usage_gb")
-    draw.column("usage_level", lambda s: median + traits.usage_log_sd * normal(key, s, ids))
-    if known is not None:
-        months_known = (~np.isnan(known)).sum(axis=0)
-        usual = np.nansum(known, axis=0, dtype=np.float64) / np.maximum(months_known, 1)
-        base["usage_level"] = np.where(months_known, np.log(np.maximum(usual, 0.01)), base["usage_level"])
-    draw.column("allowance_gb", lambda s: np.exp(base["usage_level"] + 0.5 * normal(key, s, ids))
-                * traits.allowance_ratio)
-    months = (HISTORY_MONTHS, len(ids))
-    draw.column("usage_gb", lambda s: np.broadcast_to(np.exp(base["usage_level"]), months))
-    draw.column("bill_amount", lambda s: np.broadcast_to(base["plan_price_amount"], months))
-    if known is not None:
+def _draw_use(draw: Drawer, lookup: Lookup, log_lines: Float64) -> None:
+    """Fill usual data and voice use, allowance and histories, which start at the usual level."""
+    base, traits = draw.base, lookup.traits
+    scenario = base["usage_scenario"]
+    for level, median, shift, log_sd, history in (
+            ("usage_level", traits.usage_median_gb, "usage_log", traits.usage_log_sd, "usage_gb"),
+            ("voice_level", traits.voice_median_minutes, "voice_log", traits.voice_log_sd, "voice_minutes")):
+        usual = np.log(median) + log_lines + lookup.by_scenario(shift)[scenario] + log_sd * draw.normal(level)
+        base[level] = _usual_of(draw.known(history), usual)
+        draw.put(history, np.broadcast_to(np.exp(base[level]), (HISTORY_MONTHS, len(base))))
+    if draw.known("usage_gb") is not None:
         last = np.maximum(base.lag("usage_gb", month=0, months_ago=1), 0.01)
         base["usage_deviation"] = np.clip(np.log(last) - base["usage_level"], -3.0, 3.0)
+    draw.put("allowance_gb", traits.allowance_ratio * np.exp(base["usage_level"] + 0.5 * draw.normal("allowance_gb")))
 
 
-def _draw_latent(draw: _Drawer, traits: Traits) -> None:
-    base, ids, key = draw.base, draw.base.ids, draw.key
-    draw.column("service_sensitivity", lambda s: normal(key, s, ids))
-    slope = traits.responsiveness_by_price_sensitivity
-    draw.column("responsiveness", lambda s: _lognormal(
-        normal(key, s, ids), traits.responsiveness_log_sd,
-        slope * base["price_sensitivity"] - 0.5 * slope**2))
-    mean = min(max(traits.attention_mean, 1e-6), 1.0 - 1e-6)
-    draw.column("attention", lambda s: uniform(key, s, ids) ** ((1.0 - mean) / mean))
-    draw.column("usual_satisfaction", lambda s: np.clip(
-        traits.satisfaction_mean + traits.satisfaction_sd * normal(key, s, ids), 0.0, 100.0))
-    base["satisfaction"] = base["usual_satisfaction"]
-    for name in ("complaint_stock", "fault_stock", "ad_click_stock", "arrears_months"):
-        draw.column(name, lambda s: np.zeros(len(ids)))
+def _usual_of(history: Float64 | None, drawn: Float64) -> Float64:
+    """Return the log of the mean of the months that a table has; where it has none, what was drawn."""
+    if history is None:
+        return drawn
+    months = (~np.isnan(history)).sum(axis=0)
+    usual = np.nansum(history, axis=0) / np.maximum(months, 1)
+    return np.where(months, np.log(np.maximum(usual, 0.01)), drawn)
 
 
-def _lognormal(z: Array, log_sd: float, shift: npt.ArrayLike = 0.0) -> Array:
-    """Log-normal values of mean exp(shift)."""
-    return np.asarray(np.exp(np.asarray(shift) + log_sd * z - 0.5 * log_sd**2))
+def _draw_books(draw: Drawer, traits: Traits, terms: OpeningTerms) -> None:
+    """Fill what billing, shops, the app and surveys hold.
+
+    Those who pay in advance recharged evenly over the span of one recharge, and have what is left of it.
+    """
+    base = draw.base
+    fee, prepaid = base["plan_price_amount"], base["payment"] == PREPAID
+    draw.put("bill_amount", np.broadcast_to(fee, (HISTORY_MONTHS, len(base))))
+    bill = base["bill_amount"][-3:].mean(axis=0)
+    low, mid, high = range(len(VALUE_TIERS))
+    base["value_tier"] = np.where(bill >= terms.high_value_amount, high, np.where(bill < terms.low_value_amount, low, mid))
+    span = DAYS_PER_MONTH * terms.recharge_fee_months
+    draw.put("recharge_days", prepaid * span * draw.uniform("recharge_days"))
+    draw.put("balance_amount", prepaid * fee * np.maximum(span - base["recharge_days"], 0.0) / DAYS_PER_MONTH)
+    draw.put("device_age_months", np.minimum(
+        -np.log(draw.uniform("device_age_months")) * traits.device_age_mean_months, MOST_DEVICE_MONTHS))
+    draw.put("app_logins", terms.app_logins_mean * base["app_habit"])
+    draw.put("nps", NEVER_ASKED)
+    draw.put("months_since_offer", NO_OFFER_MONTHS)
+    for name in QUIET:
+        draw.put(name, 0)
 
 
-def _geometric(u: Array, mean: Array) -> Array:
-    """Failures before a success (0, 1, ...) with mean `mean` - 1, by inversion."""
-    success = 1.0 / np.maximum(mean, 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        draws = np.floor(np.log(u) / np.log1p(-success))
-    return np.where(success >= 1.0, 0, np.nan_to_num(draws, posinf=0.0)).astype(np.int64)
+def _log(values: Float64) -> Float64:
+    """Natural logarithm of amounts, of which a cent is the least."""
+    return np.asarray(np.log(np.maximum(values, 0.01)))

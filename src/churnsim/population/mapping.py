@@ -101,6 +101,8 @@ class ChurnMap(Settings):
     monthly_rate: Annotated[float, Field(strict=True, gt=0.0, lt=1.0)]
     """Monthly churn of the population that the table stands for; shares of an oversampled table are
     re-weighted to it."""
+    delay_months: Annotated[int, Field(strict=True, ge=0, le=12)] = 0
+    """Months between the row and the month in which the outcome falls; only calibration asks."""
 
 
 class TableMapping(Settings):

@@ -72,6 +72,8 @@ class ImportedTable:
         (n,) float64: 1 left, 0 stayed, NaN unknown; None if the mapping names no outcome.
     monthly_rate
         Monthly churn of the population that the table stands for; None without an outcome.
+    delay_months
+        Months between the row and the month in which the outcome falls.
     """
 
     ids: Ids
@@ -80,6 +82,7 @@ class ImportedTable:
     report: pd.DataFrame
     churn: Float64 | None
     monthly_rate: float | None
+    delay_months: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -130,6 +133,7 @@ def read_table(
         _report(mapping, known),
         churn,
         None if mapping.churn is None else mapping.churn.monthly_rate,
+        0 if mapping.churn is None else mapping.churn.delay_months,
     )
 
 
