@@ -8,6 +8,7 @@ from small_world import small_world
 
 from churnsim.core.columns import Subscribers
 from churnsim.experiment.world import World
+from churnsim.lifecycle.drivers.word_of_mouth import communities as numbers_of
 from churnsim.lifecycle.market import arrivals
 from churnsim.population.categories import STATES
 from churnsim.population.columns import SCHEMA
@@ -15,7 +16,8 @@ from churnsim.population.columns import SCHEMA
 N, MONTHS = 500, 14
 SETTINGS = ("market.arrivals_share_monthly=0.06", "market.arrivals_season_amplitude=0.5",
             "market.arrivals_peak_month=9", "market.start_month_of_year=7")
-TALK = "market.word_of_mouth={community_size: 20, unhappy_tells: 10.0, happy_tells: 3.0, points_per_tale: 0.5}"
+TALK = ("market.word_of_mouth={community_size: 20, unhappy_tells: 10.0, happy_tells: 3.0, unhappy_below_points: 50.0, "
+        "happy_from_points: 85.0, points_per_tale: 0.5}")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,6 @@ def test_partitions_cut_no_community(size: int) -> None:
     """With word of mouth, who hears from each other joins in one partition."""
     world = small_world(*SETTINGS, TALK)
     parts = [world.population(until=MONTHS, part=(low, min(low + size, N))) for low in range(0, N, size)]
-    communities = [set((part.ids // 20).tolist()) for part in parts]
+    communities = [set(numbers_of(part.ids, size=20).tolist()) for part in parts]
     assert sum(map(len, communities)) == len(set().union(*communities))
     assert sum(map(len, parts)) == len(world.population(until=MONTHS))

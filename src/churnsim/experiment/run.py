@@ -21,6 +21,7 @@ from churnsim.core.executor import Engine, open_pool
 from churnsim.errors import ConfigError
 from churnsim.evaluation.intervals import paired_difference
 from churnsim.experiment.load import BASE_SCENARIO, Loaded
+from churnsim.experiment.settings import COUPLED
 from churnsim.experiment.store import Store, write_folder, write_parquet, writing
 from churnsim.experiment.summary import METRICS, summarise
 from churnsim.experiment.tasks import Report, Task, make_tasks, run_tasks, versions
@@ -155,10 +156,15 @@ def run(loaded: Loaded, *, out: str | Path | None = None, jobs: int | None = Non
     Raises
     ------
     ConfigError
-        Jobs, engine and scheduler do not fit together, or the scheduler cannot be reached.
+        Word of mouth couples subscribers; jobs, engine and scheduler do not fit together, or the scheduler cannot be
+        reached.
     ResultsError
         Results cannot be written, or workers are lost again and again; what was finished stays.
     """
+    for name, scenario in loaded.scenarios.items():
+        if scenario.market.word_of_mouth is not None:
+            raise ConfigError(f"scenario {name}: {COUPLED}; set market.word_of_mouth to null, or let months pass without "
+                              "a campaign by `churnsim simulate`")
     if engine == "threads":
         raise ConfigError("engine threads: learners share state in a process; choose serial, processes or dask")
     pool = open_pool(engine or ("processes" if (jobs or 1) > 1 else "serial"), workers=jobs, scheduler=scheduler)

@@ -96,6 +96,10 @@ class Experiment(Settings):
         return self.model_dump(mode="json", by_alias=True)
 
 
+COUPLED = ("market.word_of_mouth couples subscribers, and a campaign is judged by stepping those it contacts again, "
+           "alone")
+
+
 def check_experiment(experiment: Experiment) -> Iterator[tuple[Path, str]]:
     """Yield cross-reference findings as (key path, message)."""
     from churnsim.lifecycle.covariates import COVARIATES
@@ -192,6 +196,7 @@ def _check_simulation(experiment: Experiment) -> Iterator[tuple[Path, str]]:
     if record.snapshot is not None and record.snapshot.month + record.snapshot.outcome_months > simulation.months:
         yield (("record", "snapshot"), "the outcome months end after simulation.months "
                f"({simulation.months}); start earlier, look less far or simulate longer")
+    yield from _check_word_of_mouth(experiment)
     if simulation.policy is None:
         return
     at = ("simulation", "policy")
@@ -202,6 +207,21 @@ def _check_simulation(experiment: Experiment) -> Iterator[tuple[Path, str]]:
     if simulation.months <= experiment.campaign_month:
         yield (("simulation", "months"), "must be above the campaign month (lifecycle.history_months, "
                f"{experiment.campaign_month}) when there is a campaign (got {simulation.months})")
+
+
+def _check_word_of_mouth(experiment: Experiment) -> Iterator[tuple[Path, str]]:
+    talk, simulation = experiment.market.word_of_mouth, experiment.simulation
+    if talk is None:
+        return
+    if simulation.partition_size % talk.community_size:
+        yield (("simulation", "partition_size"),
+               f"must be a multiple of market.word_of_mouth.community_size ({talk.community_size}; got "
+               f"{simulation.partition_size}): a community stays in one partition")
+    if experiment.population.table is not None and experiment.population.size is not None:
+        yield (("population", "size"), "a subset of a table breaks up the communities of market.word_of_mouth; remove "
+               "one of the two")
+    if simulation.policy is not None:
+        yield (("simulation", "policy"), f"{COUPLED}; set simulation.policy or market.word_of_mouth to null")
 
 
 def _check_policy(name: str, policy: PolicySettings, experiment: Experiment) -> Iterator[tuple[Path, str]]:

@@ -67,6 +67,9 @@ class Driver:
         anyway; else the listed order holds.
     start
         ``start(block)`` fills its "run" columns when a run starts.
+    together
+        ``together(ids)`` numbers groups of subscribers who look at each other, (n,); neighbours of one number are
+        always in one block. None: nobody looks at others. With it no part of a group can be run alone.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Driver:
     after: tuple[str, ...] = ()
     start: Callable[[Block], None] | None = None
     owns: str = ""
+    together: Callable[[Ids], Ids] | None = None
 
     @property
     def owners(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Months pass: blocks of subscribers, and their twins under other treatments, through the same draws.
 
 A block goes through all its months before the next one is taken. The engine knows no driver; nothing here
-couples subscribers: a result for an id never depends on which other ids are run, nor on blocks or threads.
+couples subscribers: a result for an id never depends on which other ids are run, nor on blocks or threads. Only
+a driver that says who must stay together may look at others, and then at those alone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from churnsim.core.columns import Schema, Subscribers
 from churnsim.core.draws import Key
-from churnsim.lifecycle.block import Block, Draws, Month
+from churnsim.lifecycle.block import Block, Draws, Ids, Month
 from churnsim.lifecycle.driver import Driver, full_schema, in_order
 from churnsim.lifecycle.treatment import Treatment
 
@@ -42,6 +43,8 @@ class Engine:
         In the order in which they run.
     schema
         All columns; the stored ones are what a base must have.
+    coupled
+        Names of drivers in which subscribers look at each other.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class Engine:
         self.schema = full_schema(drivers, schema)
         self.drivers = in_order(drivers, self.schema)
         self.key = key
+        self.coupled = tuple(driver.name for driver in self.drivers if driver.together is not None)
         self._steps = tuple(driver.step for driver in self.drivers if driver.step is not None)
         self._starts = tuple(driver.start for driver in self.drivers if driver.start is not None)
         self._streams = tuple(source for driver in self.drivers for source in driver.streams)
@@ -97,7 +101,8 @@ class Engine:
             if treatment is not None and len(treatment) and not 0 <= treatment.row[0] <= treatment.row[-1] < n:
                 raise ValueError(f"a treatment names rows {treatment.row[0]} to {treatment.row[-1]}, but the base has "
                                  f"rows 0 to {n - 1}")
-        bounds = [(low, min(low + block, n)) for low in range(0, n, block)]
+        cuts = self._cuts(arms[0][0].ids, block)
+        bounds = list(zip((0, *cuts), (*cuts, n), strict=True)) if n else []
 
         def one(bound: tuple[int, int]) -> None:
             self._run_block(arms, bound, start, months, observe, realise)
@@ -108,6 +113,16 @@ class Engine:
         else:
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(one, bounds))
+
+    def _cuts(self, ids: Ids, block: int) -> list[int]:
+        """Return rows at which new blocks start: every `block` rows, or as little before as cuts no group."""
+        cuts = np.arange(block, len(ids), block)
+        if self.coupled:
+            numbers = [driver.together(ids) for driver in self.drivers if driver.together is not None]
+            starts = np.flatnonzero(np.all([n[1:] != n[:-1] for n in numbers], axis=0)) + 1
+            at = np.searchsorted(starts, cuts, side="right") - 1
+            cuts = np.unique(starts[at[at >= 0]])
+        return [int(cut) for cut in cuts]
 
     def _run_block(self, arms: Sequence[ArmInput], bound: tuple[int, int], start: int, months: int,
                    observe: Observer | None, realise: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from churnsim.config.base import Amount, NonNegative, Number, Positive, Prob, Settings, Share
+from churnsim.config.base import Amount, NonNegative, Number, Prob, Settings, Share
 from churnsim.population.categories import USAGE_SCENARIOS
 
 BrandTier = Literal["budget", "standard", "premium"]
@@ -73,9 +73,13 @@ class WordOfMouth(Settings):
     community_size: Annotated[int, Field(strict=True, ge=2, le=16_384)]
     """Accounts of consecutive ids that hear from each other."""
     unhappy_tells: NonNegative
-    """How many others an unhappy subscriber tells."""
+    """How many others an unhappy subscriber tells in a month."""
     happy_tells: NonNegative
-    """How many others a happy one tells."""
+    """How many others a happy one tells in a month."""
+    unhappy_below_points: Number
+    """Satisfaction below which a subscriber counts as unhappy."""
+    happy_from_points: Number
+    """Satisfaction from which on one counts as happy."""
     points_per_tale: Number
     """Points of satisfaction that one bad tale heard takes, and one good tale gives."""
 
@@ -118,3 +122,7 @@ def check_market(market: MarketSettings) -> Iterator[tuple[tuple[str | int, ...]
         yield (("market", "newcomer_promotion", "discount_share"),
                "a discount needs both discount_share and discount_months above 0 "
                f"(got {promotion.discount_share} and {promotion.discount_months})")
+    talk = market.word_of_mouth
+    if talk is not None and talk.happy_from_points < talk.unhappy_below_points:
+        yield (("market", "word_of_mouth", "happy_from_points"),
+               f"must not be below unhappy_below_points ({talk.unhappy_below_points}; got {talk.happy_from_points})")

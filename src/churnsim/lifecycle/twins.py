@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnsim.core.columns import Subscribers
+from churnsim.errors import ConfigError
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.engine import BLOCK, Engine, Observer
 from churnsim.lifecycle.treatment import Treatment
@@ -56,7 +57,15 @@ def run_twins(engine: Engine, base: Subscribers, treatments: Sequence[Treatment]
     -------
     list
         A twin a treatment.
+
+    Raises
+    ------
+    ConfigError
+        A driver of the engine couples subscribers.
     """
+    if engine.coupled:
+        raise ConfigError(f"driver {engine.coupled[0]!r} couples subscribers: the treated cannot be run again alone; "
+                          "take it out of the engine, or run all subscribers under each treatment")
     rows = [np.unique(treatment.row) for treatment in treatments]
     touched = [base.take(some) for some in rows]
     engine.run([(base, None)], start=start, months=months, observe=observe, realise=realise, block=block,
