@@ -2,7 +2,8 @@
 
 net value = saved margin - offer cost - contact cost, where with D = policy world minus reference world,
 discounted: saved revenue = D revenue; saved margin = D (revenue - cost to serve); offer cost = D (retention
-discount + direct offer cost); contact cost = D contact cost.
+discount + direct offer cost, once or monthly); contact cost = D contact cost. Beside them, and in none of them: D of the
+margin after the horizon, and - D of what replacing those who left costs.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
 KINDS = ("revenue", "cost_to_serve", "retention_discount", "direct_offer_cost", "contact_cost",
-         "terminal_margin")
+         "terminal_margin", "replacement_cost")
 ESTIMATES = ("realised", "expected")
 BASES = ("undiscounted", "discounted")
 WORLDS = ("reference", "policy")
-REVENUE, COST_TO_SERVE, DISCOUNT, DIRECT, CONTACT, TERMINAL = range(6)
+REVENUE, COST_TO_SERVE, DISCOUNT, DIRECT, CONTACT, TERMINAL, REPLACEMENT = range(7)
 REALISED, EXPECTED = 0, 1
 DISCOUNTED = 1
 CHURN_MONTHS = 12
@@ -80,6 +81,7 @@ class Bookkeeper:
                                    np.ones((len(ESTIMATES), n))) for _ in range(arms)]
         self.offer_cost_to_stayers = np.zeros((arms, n), np.int64)
         self._reference_active = np.zeros(n, bool)
+        self._before = np.zeros((arms, len(ESTIMATES), n))
         self._lock = threading.Lock()
         if contact_cents is not None:
             for world in self.worlds[1:]:
@@ -105,6 +107,8 @@ class Bookkeeper:
                 posted[kind, estimate] += to_cents(amount, weight), to_cents(amount, weight * factor)
         if age == self.settings.horizon_months - 1 and self.settings.terminal_value == "residual":
             self._post_terminal(posted, block, active, age)
+        if self.settings.acquisition_cost_amount > 0.0:
+            self._post_replacement(posted, block, active, age)
         world = self.worlds[block.arm]
         world.cents[..., rows] += posted
         if age == min(CHURN_MONTHS, self.settings.horizon_months - 1):
@@ -116,6 +120,17 @@ class Bookkeeper:
             self.offer_cost_to_stayers[block.arm, rows] += cost * self._reference_active[rows]
         with self._lock:
             world.monthly[age] += posted.sum(axis=-1)
+
+    def _post_replacement(self, posted: Int64, block: Block, active: tuple[Float64, Float64], age: int) -> None:
+        """Post what replacing those who left since the month before costs, less who came back."""
+        before = self._before[block.arm, :, block.low:block.high]
+        cost = np.float64(self.settings.acquisition_cost_amount)
+        factor = discount_factor(age, rate_annual=self.settings.discount_rate_annual)
+        for estimate, there in enumerate(active):
+            if age > 0:
+                left = before[estimate] - there
+                posted[REPLACEMENT, estimate] = to_cents(cost, left), to_cents(cost, left * factor)
+            before[estimate] = there
 
     def _post_terminal(self, posted: Int64, block: Block, active: tuple[Float64, Float64], age: int
                        ) -> None:
@@ -157,10 +172,11 @@ class Money:
     offer_cost: Int64
     contact_cost: Int64
     terminal_value: Int64
+    acquisition_cost_avoided: Int64
 
     @property
     def net_value(self) -> Int64:
-        """Saved margin less offer and contact cost."""
+        """Saved margin less offer and contact cost; terminal value and acquisition cost avoided stand beside it."""
         return self.saved_margin - self.offer_cost - self.contact_cost
 
 
@@ -168,4 +184,4 @@ def compare_worlds(reference: WorldLedger, policy: WorldLedger, *, estimate: int
     """Return what the policy changed, per subscriber, (n,) cents each."""
     change = policy.cents[:, estimate, DISCOUNTED] - reference.cents[:, estimate, DISCOUNTED]
     return Money(change[REVENUE], change[REVENUE] - change[COST_TO_SERVE], change[DISCOUNT] + change[DIRECT],
-                 change[CONTACT], change[TERMINAL])
+                 change[CONTACT], change[TERMINAL], -change[REPLACEMENT])

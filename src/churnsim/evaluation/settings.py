@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from churnsim.config.base import NonNegative, Settings
+from churnsim.config.base import Amount, NonNegative, Settings
 
 
 class EvaluationSettings(Settings):
@@ -19,6 +19,9 @@ class EvaluationSettings(Settings):
     terminal_value: Literal["none", "residual"]
     """"residual": margin after the horizon of those still active, on a line of its own that net value leaves
     out: a perpetuity at each subscriber's last margin and hazard."""
+    acquisition_cost_amount: Amount = 0.0
+    """What winning an account in the place of one that left would cost. What it saves stands on a line of its own,
+    acquisition_cost_avoided, that net value leaves out; 0 is off."""
     inner_draws: Annotated[int, Field(strict=True, ge=1, le=1000)]
     """Futures over which the expected effect of an offer is averaged."""
     confidence: Annotated[float, Field(strict=True, gt=0.0, lt=1.0)]

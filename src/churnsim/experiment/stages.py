@@ -259,6 +259,7 @@ def campaign_metrics(choice: Choice, books: Bookkeeper, wave: Wave, in_time: npt
         "direct_effect": amount(expected.net_value[attempted]),
         "spillover": amount(expected.net_value[~attempted]),
         "terminal_value": amount(expected.terminal_value),
+        "acquisition_cost_avoided": amount(expected.acquisition_cost_avoided),
         "planned_spend": choice.planned_spend, "plan_gap": choice.gap,
     }
     squares = {f"squared_{name}": float((money.net_value.astype(np.float64) ** 2).sum() / CENTS**2)

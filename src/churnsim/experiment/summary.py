@@ -13,7 +13,8 @@ from churnsim.experiment.settings import Experiment
 
 METRICS = ("net_value", "saved_revenue", "saved_margin", "offer_cost", "offer_cost_to_stayers",
            "contact_cost", "churn_rate", "targeted", "reached", "reached_in_time", "accepted", "plan_value",
-           "plan_gap", "planned_spend", "net_value_realised", "direct_effect", "spillover", "terminal_value")
+           "plan_gap", "planned_spend", "net_value_realised", "direct_effect", "spillover", "terminal_value",
+           "acquisition_cost_avoided")
 REFERENCE_POLICIES = ("none", "churn_risk", "risk_value")
 ORACLE = "oracle"
 

@@ -221,6 +221,7 @@ def details_table(run: Run, scenario: str) -> Table:
         "direct_effect",
         "spillover",
         "terminal_value",
+        "acquisition_cost_avoided",
     )
     rows = tuple(
         (
@@ -244,6 +245,7 @@ def details_table(run: Run, scenario: str) -> Table:
             "direct\neffect",
             "spillover",
             "terminal\nvalue",
+            "acquisition\ncost avoided",
             "spent over\nthe budget",
             f"left after\n{churn_months(run)} months",
         ),
