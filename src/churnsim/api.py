@@ -25,6 +25,7 @@ from churnsim.evaluation.truth import realised_responses, responses
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.world import World, make_world
+from churnsim.lifecycle.reasons import reasons_of_leavers
 from churnsim.lifecycle.record import Labels, state_table
 from churnsim.signals.observe import active_rows
 
@@ -83,10 +84,14 @@ class History:
             history is six columns: ``usage_gb_lag1`` is the month before `month`. `state` is "churned" for
             those who have left, whose other values are what they would be had they stayed. `departure_time`
             and `decision_time` are in months since the start, null where it has not come to that; without
-            `latent`, `departure_time` is null for those who have not left yet.
+            `latent`, `departure_time` is null for those who have not left yet. `stated_reason` is what leavers
+            said, "none" for others; the true `cause` is latent.
         """
         labels = Labels(tuple(self.experiment.offers), tuple(self.experiment.lifecycle.causes))
-        return state_table(self.base, month=self.month, labels=labels, latent=latent, source_id=self.source_id)
+        table = state_table(self.base, month=self.month, labels=labels, latent=latent, source_id=self.source_id)
+        said = reasons_of_leavers(self.base, month=self.month, settings=self.experiment.lifecycle,
+                                  key=make_key(seed=self.experiment.seed, replicate=self.replicate))
+        return table.append_column("stated_reason", said)
 
     def to_pandas(self, *, latent: bool = False) -> pd.DataFrame:
         """Return :meth:`to_arrow` as a DataFrame, codes as categories."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from lifecycle.examples import engine, lifecycle, subscribers
 from scipy.stats import norm
 
 from churnsim.errors import DataError
 from churnsim.evaluation.churn_rates import ChurnCounts, ChurnRates, churn_rates
-
-from lifecycle.examples import engine, lifecycle, subscribers
 
 # False-alarm rate of one comparison below, over seeds.
 Z = norm.isf(5e-5)
@@ -86,3 +85,4 @@ def test_blocks_threads_and_partitions_change_nothing():
     whole = counted((0.02, 0.05), n=4000).totals
     assert np.array_equal(counted((0.02, 0.05), n=4000, block=300, threads=2).totals, whole)
     assert whole[0, 0] > whole[-1, 1] > 0
+    assert counted((0.02, 0.05), n=40, start=-1).rates() is None

@@ -62,7 +62,7 @@ class ChurnCounts:
     Attributes
     ----------
     start
-        First calendar month of the year.
+        First calendar month of the year; below 0 nothing is counted.
     totals
         (13, 2) int64: base at the month's start and leavers of each month; last those there when the year starts,
         and how many of them are not when it ends. Counts of partitions add up.
@@ -78,7 +78,7 @@ class ChurnCounts:
         """Add one month of one block; other months than those of the year and other arms than the first count not."""
         month = block.month.number
         age = month - self.start
-        if block.arm > 0 or not 0 <= age < MONTHS_PER_YEAR:
+        if self.start < 0 or block.arm > 0 or not 0 <= age < MONTHS_PER_YEAR:
             return
         here = block["active"]
         gone = block["departure_time"] <= month + 1
@@ -90,9 +90,9 @@ class ChurnCounts:
                 cohort = self._cohort.pop(block.low)
                 self.totals[-1] += cohort.sum(), (cohort & gone).sum()
 
-    def rates(self) -> ChurnRates:
-        """Return the year's rates; see :func:`churn_rates`."""
-        return churn_rates(self.totals)
+    def rates(self) -> ChurnRates | None:
+        """Return the year's rates, None unless there was somebody when each of its months started."""
+        return churn_rates(self.totals) if self.totals[:, 0].all() else None
 
 
 def churn_rates(totals: Int64) -> ChurnRates:
@@ -119,8 +119,9 @@ def churn_rates(totals: Int64) -> ChurnRates:
     """
     base, leavers = totals[:-1].T
     if not base.all():
-        raise DataError(f"churn of a year: nobody is on the network when month {int(np.argmin(base)) + 1} of it starts; "
-                        "take a year with subscribers")
+        empty = int(np.argmin(base)) + 1
+        raise DataError(f"churn of a year: nobody is on the network when month {empty} of it starts; take a year with "
+                        "subscribers")
     monthly = float((leavers / base).mean())
     return ChurnRates(monthly, float(leavers.sum() / base.mean()), 1.0 - (1.0 - monthly) ** MONTHS_PER_YEAR,
                       float(totals[-1, 1] / totals[-1, 0]))

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from churnsim.evaluation.churn_rates import ChurnRates
 from churnsim.experiment.run import provenance, write_config
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.store import write_folder, write_parquet
@@ -38,6 +39,9 @@ class Simulated:
         Of the campaign, as in a run's summary. Empty without one.
     note
         What a reader should know about the list.
+    churn
+        Churn of the last twelve months without a campaign, by three conventions; None if there were fewer months, or
+        one of them started with nobody.
     subscribers
         Everybody who was ever there.
     ran, reused
@@ -51,6 +55,7 @@ class Simulated:
     tables: dict[str, pa.Table]
     metrics: dict[str, float]
     note: str
+    churn: ChurnRates | None
     subscribers: int
     ran: int
     reused: int
@@ -60,7 +65,8 @@ class Simulated:
         e = self.experiment
         return {"schema": e.schema_version, "experiment": e.name, "seed": e.seed, "replicate": self.replicate,
                 "currency": e.currency, "months": e.simulation.months, "subscribers": self.subscribers,
-                "policy": e.simulation.policy, "campaign": self.metrics, "note": self.note}
+                "policy": e.simulation.policy, "campaign": self.metrics, "note": self.note,
+                "churn_last_year": None if self.churn is None else asdict(self.churn)}
 
     def table_text(self) -> str:
         """Return the last month of each world, and what the campaign came to, as lines to read."""
@@ -74,6 +80,8 @@ class Simulated:
                 lines.append(f"{world}: {int(totals['subscribers'].iloc[-1]):,} active in the last month, "
                              f"{rate:.2%} decide to leave a month, revenue {totals['revenue_cents'].sum() / 100:,.0f} "
                              f"{e.currency}")
+        if self.churn is not None:
+            lines.append(self.churn.text())
         if self.metrics:
             m = self.metrics
             lines.append(f"policy {e.simulation.policy} in month {e.campaign_month}: {m['targeted']:,} targeted, "

@@ -24,6 +24,7 @@ from churnsim.experiment.stages import campaign_metrics, fit_models, make_plan, 
 from churnsim.experiment.store import Cell, Store
 from churnsim.experiment.world import World
 from churnsim.lifecycle.block import Block
+from churnsim.lifecycle.reasons import add_reasons
 from churnsim.lifecycle.record import Events
 from churnsim.policy.plan import ROWS, Plan
 from churnsim.policy.policies import choose, shortlist
@@ -121,7 +122,7 @@ def work_campaign(simulation: Simulation, parts: Sequence[str], models: str) -> 
     tables = {"ledger": _ledger(touched, books), "contacts": pa.Table.from_pandas(wave.log.attempts.to_pandas()),
               "lists": _lists(plan, choice.arm, choice.priority), **simulation.states("treated", treated)}
     if e.record.events:
-        tables["treated_events"] = events.table(simulation.labels)
+        tables["treated_events"] = add_reasons(events.table(simulation.labels), settings=e.lifecycle, key=world.key)
     return Worked(seen[1].totals - seen[0].totals, tables, metrics, choice.note)
 
 

@@ -18,9 +18,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from churnsim.config.digest import digest
+from churnsim.core.clock import MONTHS_PER_YEAR
 from churnsim.core.columns import Subscribers
+from churnsim.core.draws import make_key
 from churnsim.core.executor import Engine, open_pool
 from churnsim.errors import ConfigError
+from churnsim.evaluation.churn_rates import ChurnCounts
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.simulated import Simulated
@@ -29,9 +32,14 @@ from churnsim.experiment.tasks import PLAN_SECTIONS, WORLD_SECTIONS, input_diges
 from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.engine import Observer
-from churnsim.lifecycle.record import Events, Labels, Panel, Summary, group_sizes, latent_part, state_table
+from churnsim.lifecycle.reasons import add_reasons, reasons_of_leavers
+from churnsim.lifecycle.events import Events
+from churnsim.lifecycle.panel import Panel
+from churnsim.lifecycle.record import Labels, latent_part, state_table
+from churnsim.lifecycle.summary import Summary, group_sizes
 from churnsim.population.columns import SCHEMA
-from churnsim.signals.observe import active_rows, features, observe
+from churnsim.signals.observe import features, listed_rows, observe
+from churnsim.signals.quality import repeated_rows
 
 Arrays = dict[str, npt.NDArray[Any]]
 WORLDS = ("reference", "policy")
@@ -82,8 +90,12 @@ class Simulation:
     def states(self, name: str, base: Subscribers, source_id: npt.NDArray[np.object_] | None = None
                ) -> dict[str, pa.Table]:
         """Return the state at the end as the operator sees it and, if asked for, what only the simulator knows."""
-        tables = {name: state_table(base, month=self.months, labels=self.labels, latent=False, source_id=source_id)}
-        if self.experiment.record.latent:
+        e = self.experiment
+        seen = state_table(base, month=self.months, labels=self.labels, latent=False, source_id=source_id)
+        said = reasons_of_leavers(base, month=self.months, settings=e.lifecycle,
+                                  key=make_key(seed=e.seed, replicate=self.replicate))
+        tables = {name: seen.append_column("stated_reason", said)}
+        if e.record.latent:
             whole = state_table(base, month=self.months, labels=self.labels, latent=True)
             tables[f"{name}_latent"] = latent_part(whole)
         return tables
@@ -171,13 +183,13 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
     e, world, labels = simulation.experiment, simulation.world(), simulation.labels
     record, months = e.record, simulation.months
     base = world.population(until=months, part=part)
-    summary, events = simulation.summary(), Events()
+    summary, events, last_year = simulation.summary(), Events(), ChurnCounts(start=months - MONTHS_PER_YEAR)
     panels = {"panel": False} | ({"panel_latent": True} if record.latent else {})
     panel = {name: Panel(record.panel_share, key=world.key, labels=labels, latent=latent)
              for name, latent in panels.items()}
-    before_campaign = _At(e.campaign_month) if simulation.has_campaign else None
-    before_snapshot = _At(record.snapshot.month) if record.snapshot else None
-    observers: list[Observer] = [summary.observe]
+    before_campaign = _At(e.campaign_month, silent_days=e.signals.silent_days) if simulation.has_campaign else None
+    before_snapshot = _At(record.snapshot.month, silent_days=e.signals.silent_days) if record.snapshot else None
+    observers: list[Observer] = [summary.observe, last_year.observe]
     observers += [events.observe] if record.events else []
     observers += [each.observe for each in panel.values()] if record.panel_share > 0.0 else []
     observers += [at.observe for at in (before_campaign, before_snapshot) if at is not None]
@@ -186,9 +198,9 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
     if record.end_state:
         frames |= simulation.states("end_state", base, world.source_id(base))
     frames |= {
-        "events": events.table(labels) if record.events else None,
+        "events": add_reasons(events.table(labels), settings=e.lifecycle, key=world.key) if record.events else None,
         "snapshot": _snapshot(world, before_snapshot.base(), base) if before_snapshot else None}
-    arrays: Arrays = {"totals": summary.totals}
+    arrays: Arrays = {"totals": summary.totals, "last_year": last_year.totals}
     if before_campaign is not None and models is not None:
         from churnsim.experiment.simulated_campaign import fitted_models, shortlisted
 
@@ -210,15 +222,20 @@ def _all(observers: Sequence[Observer]) -> Observer:
 
 
 class _At:
-    """Copies the stored columns of those on the network when a month starts, as an observer of the month before."""
+    """Copies the stored columns of those whom the operator counts as active when a month starts.
 
-    def __init__(self, month: int) -> None:
+    An observer of the month before.
+    """
+
+    def __init__(self, month: int, *, silent_days: float) -> None:
         self.month = month
+        self.silent_days = silent_days
         self._parts: list[tuple[int, Subscribers]] = []
 
     def observe(self, block: Block) -> None:
         if block.month.number == self.month - 1:
-            some = block.some(active_rows(block, month=self.month), tuple(SCHEMA))
+            rows = listed_rows(block, month=self.month, silent_days=self.silent_days)
+            some = block.some(rows, tuple(SCHEMA))
             self._parts.append((block.low, Subscribers(SCHEMA, some.ids, some.columns)))
 
     def base(self) -> Subscribers:
@@ -228,7 +245,8 @@ class _At:
 def _snapshot(world: World, then: Subscribers, now: Subscribers) -> pa.Table:
     """Return features when a month starts and what came of the subscribers: `left`, and the months active.
 
-    `left` is 1 for service that ended within the outcome months, `active_months` the bills of these months.
+    `left` is 1 for service that ended before the outcome months did, `active_months` the bills of these months: 0 of
+    who pays in advance and had left already without being missed. Some rows stand twice if the data are to be dirty.
     """
     wanted = world.experiment.record.snapshot
     assert wanted is not None
@@ -240,7 +258,8 @@ def _snapshot(world: World, then: Subscribers, now: Subscribers) -> pa.Table:
     columns |= {name: seen[name].to_numpy(np.float32) for name in seen.columns}
     columns["left"] = (departure <= month + window).astype(np.int8)
     columns["active_months"] = np.clip(np.ceil(departure - month), 0, window).astype(np.int16)
-    return pa.table(columns)
+    twice = repeated_rows(then.ids, month=month, settings=world.experiment.signals.data_quality, key=world.key)
+    return pa.table(columns).take(twice)
 
 
 Report = Callable[[Job, float, int, int], None]
@@ -303,8 +322,11 @@ def simulate(simulation: Simulation, *, engine: Engine | None = None, workers: i
 def _collect(simulation: Simulation, parts: list[Job], models: str | None, *, ran: int, reused: int) -> Simulated:
     store = simulation.store
     summary = simulation.summary()
+    last_year = ChurnCounts(start=simulation.months - MONTHS_PER_YEAR)
     for job in parts:
-        summary.totals += store.arrays(job.key)["totals"]
+        arrays = store.arrays(job.key)
+        summary.totals += arrays["totals"]
+        last_year.totals += arrays["last_year"]
     regions = simulation.experiment.population.traits.regions
     totals = {WORLDS[0]: summary}
     tables: dict[str, pa.Table] = {}
@@ -327,4 +349,5 @@ def _collect(simulation: Simulation, parts: list[Job], models: str | None, *, ra
     subscribers = sum(store.facts(job.key)["subscribers"] for job in parts)
     e = simulation.experiment
     return Simulated(e, simulation.replicate, pa.concat_tables(named),
-                     tuple(store.folder / job.key for job in parts), tables, metrics, note, subscribers, ran, reused)
+                     tuple(store.folder / job.key for job in parts), tables, metrics, note, last_year.rates(), subscribers,
+                     ran, reused)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, stream, uniform_at
 from churnsim.lifecycle.block import Array, Float64, Ids
-from churnsim.lifecycle.record import LEFT, NONE, coded
+from churnsim.lifecycle.record import NONE, coded
 from churnsim.lifecycle.settings import SILENT, LifecycleSettings
 
 SPEAKS = stream("lifecycle.reason.speaks")
@@ -89,7 +89,7 @@ def reasons_of_leavers(base: Subscribers, *, month: int, settings: LifecycleSett
 
 def add_reasons(log: pa.Table, *, settings: LifecycleSettings, key: Key) -> pa.Table:
     """Return an event log with column `stated_reason`: what those who left said; "none" for every other event."""
-    left = log["event"].combine_chunks().indices.to_numpy() == LEFT
+    left = log["event"].cast(pa.string()).to_numpy() == "left"
     cause = log["cause"].combine_chunks().indices.to_numpy()
     when = np.where(left, log["month"].to_numpy(), np.inf)
     said = stated_reasons(log["subscriber"].to_numpy(), cause, when, settings=settings, key=key)
