@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from churnsim import errors
     from churnsim.api import History, Worked, simulate, simulate_to, twins, work
+    from churnsim.calibration.calibrate import calibrate
+    from churnsim.calibration.result import Calibration
     from churnsim.experiment.load import Loaded, load
     from churnsim.experiment.run import Result, run
     from churnsim.experiment.simulated import Simulated
     from churnsim.report.page import write_report
 
-__all__ = ["History", "Loaded", "Result", "Simulated", "Worked", "errors", "load", "run", "simulate", "simulate_to",
-           "twins", "work", "write_report"]
+__all__ = ["Calibration", "History", "Loaded", "Result", "Simulated", "Worked", "calibrate", "errors", "load", "run",
+           "simulate", "simulate_to", "twins", "work", "write_report"]
 
 _MODULES = {"History": "api", "Worked": "api", "simulate": "api", "simulate_to": "api", "twins": "api", "work": "api",
+            "Calibration": "calibration.result", "calibrate": "calibration.calibrate",
             "Loaded": "experiment.load", "load": "experiment.load", "Result": "experiment.run",
             "run": "experiment.run", "Simulated": "experiment.simulated", "write_report": "report.page"}
 

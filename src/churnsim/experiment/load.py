@@ -19,6 +19,7 @@ from churnsim.experiment.settings import Experiment, check_experiment
 
 BASE_SCENARIO = "base"
 DEFAULT_PRESET = "data_grounded"
+PRESET_FILES = (".yaml", ".yml")
 # Mappings whose entries have names: an entry set to null is taken out.
 NAMED = (("offers",), ("channels",), ("policies",), ("scenarios",), ("sweep",), ("lifecycle", "causes"),
          ("market", "competitors"), ("capacity", "teams"), ("uplift", "learners"))
@@ -74,7 +75,7 @@ def load_tree(tree: Tree, *, folder: Path, overrides: Iterable[str] = ()) -> Loa
     """Check an experiment that was read already; see :func:`load`."""
     for text in overrides:
         tree = merge(tree, parse_assignment(text))
-    full = _without_nulls(merge(_preset(tree), tree))
+    full = _without_nulls(merge(_preset(tree, folder), tree))
     experiment = validate(Experiment, full, checks=[check_experiment])
     scenarios = {BASE_SCENARIO: experiment}
     for name, patch in _patches(experiment, full).items():
@@ -88,11 +89,25 @@ def load_tree(tree: Tree, *, folder: Path, overrides: Iterable[str] = ()) -> Loa
     return Loaded(experiment, scenarios, folder)
 
 
-def _preset(tree: Tree) -> Tree:
+def _preset(tree: Tree, folder: Path, above: tuple[Path, ...] = ()) -> Tree:
+    """Return what a tree is laid over: a preset of the package, or a file that names its own preset in turn."""
     name = tree.data.get("preset", DEFAULT_PRESET)
+    if str(name).endswith(PRESET_FILES):
+        path = (folder / str(name)).resolve()
+        if path in above:
+            raise ConfigError(f"{tree.origin(('preset',))}: preset: {name} is laid over itself; name a preset of the "
+                              f"package there: {', '.join(presets())}")
+        if not path.is_file():
+            raise ConfigError(f"{tree.origin(('preset',))}: preset: no file {path}; the name is relative to the file "
+                              "that it stands in")
+        own = read_yaml(path)
+        return merge(_preset(own, path.parent, (*above, path)), own)
     if name not in presets():
+        hint = did_you_mean(str(name), presets())
+        if (folder / f"{name}.yaml").is_file():
+            hint = f". Did you mean the file './{name}.yaml'?"
         raise ConfigError(f"{tree.origin(('preset',))}: preset: no preset {name!r}; "
-                          f"there are {', '.join(presets())}{did_you_mean(str(name), presets())}")
+                          f"there are {', '.join(presets())}{hint}")
     text = (resources.files("churnsim") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     return parse_yaml(text, f"preset {name}")
 

@@ -48,6 +48,35 @@ class ChurnModel:
             return np.asarray(self._model.predict_proba(X.to_numpy())[:, 1], dtype=np.float64)
 
 
+def cross_predicted(kind: str, features: Float64, left: npt.NDArray[np.bool_], *, folds: int, seed: int) -> Float64:
+    """Return the chance of leaving, (n,), by a churn model that did not see the row.
+
+    Parameters
+    ----------
+    kind
+        "logistic" or "lightgbm".
+    features
+        (n, k).
+    left
+        (n,) bool.
+    folds
+        Parts of equal size, drawn by `seed`; each is predicted by a model fitted on the others.
+
+    Raises
+    ------
+    DataError
+        All rows outside a fold left, or all stayed.
+    """
+    frame = pd.DataFrame(features)
+    fold = np.random.default_rng(seed).permutation(len(frame)) % folds
+    out = np.empty(len(frame))
+    for k in range(folds):
+        held = fold == k
+        model = ChurnModel(kind, horizon_months=1, seed=seed).fit(frame[~held], left[~held])
+        out[held] = model.predict(frame[held])
+    return out
+
+
 def monthly_rate(risk: Float64, *, horizon_months: int) -> Float64:
     """Return the constant monthly rate that gives `risk` over the horizon: 1 - (1 - risk) ** (1 / months)."""
     return 1.0 - (1.0 - np.clip(risk, 0.0, 1.0)) ** (1.0 / horizon_months)

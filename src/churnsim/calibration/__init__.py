@@ -1,0 +1,1 @@
+"""Fit the tunable constants of a preset to an operator's own table."""

@@ -1,0 +1,139 @@
+"""What an experiment makes of a table's rows: samples that moments are taken of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnsim.calibration.moments import Where
+from churnsim.calibration.sample import Sample, joined, observed_columns
+from churnsim.calibration.tunables import with_values
+from churnsim.config.source import Tree
+from churnsim.config.validate import validate
+from churnsim.core.clock import MONTHS_PER_YEAR
+from churnsim.core.columns import Subscribers
+from churnsim.core.draws import make_key, stream, uniform
+from churnsim.evaluation.tenure_churn import reweighted_rate
+from churnsim.experiment.settings import Experiment, check_experiment
+from churnsim.experiment.world import World, make_world
+from churnsim.lifecycle.block import Block
+from churnsim.population.generate import generate
+from churnsim.signals.observe import Observed, observe
+
+Float64 = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+
+OUTCOME = stream("calibration.outcome")
+WORLDS = 6
+LIVED_MONTHS = 6
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of an operator's table.
+
+    Attributes
+    ----------
+    ids
+        (n,) of the subscribers.
+    known
+        Columns that the table gives, as :func:`churnsim.population.generate.generate` takes them.
+    churn
+        (n,) 1 left, 0 stayed.
+    monthly_rate
+        What the population loses a month.
+    delay_months
+        Months between the table's date and the start of the month in which the outcome falls.
+    """
+
+    ids: Ids
+    known: Mapping[str, Float64]
+    churn: Float64
+    monthly_rate: float
+    delay_months: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def outcome_share(self) -> float:
+        """Share of the rows that left."""
+        return float(self.churn.mean())
+
+
+def table_sample(rows: Rows, experiment: Experiment, folder: Path) -> Sample:
+    """Return the operator's own outcome of its rows."""
+    world = _worlds(experiment, folder, rows, count=1)[0]
+    base = generate(rows.ids, world.experiment.population.traits, key=world.key, known=rows.known)
+    return Sample(observed_columns(Observed(base, 0)), rows.churn, np.ones(len(rows)), rows.monthly_rate,
+                  rows.outcome_share)
+
+
+def simulated_samples(rows: Rows, experiment: Experiment, folder: Path) -> dict[Where, Sample]:
+    """Return the chance to leave of the same rows in an experiment's world, starting from the table and later.
+
+    The clocks of leaving are integrated out, so that the chances move smoothly with the experiment's constants, and
+    every world has the same draws whatever they are. Several worlds: latent traits, promotions and network are drawn
+    anew in each, and they start in different months of the year.
+    """
+    found: dict[Where, list[Sample]] = {"rows": [], "lived": []}
+    for world in _worlds(experiment, folder, rows, count=WORLDS):
+        base = generate(rows.ids, world.experiment.population.traits, key=world.key, known=rows.known)
+        table = Observed(base.copy(), 0)
+        found["rows"].append(Sample(observed_columns(table), chance_to_leave(world, base.copy(), rows, start=0),
+                                    np.ones(len(base)), rows.monthly_rate))
+        here = np.exp(-cumulated_hazard(world, base, start=0, months=LIVED_MONTHS)[-1])
+        seen = observe(base, month=LIVED_MONTHS, settings=world.experiment.signals, key=world.key)
+        left = chance_to_leave(world, base, rows, start=LIVED_MONTHS)
+        found["lived"].append(Sample(observed_columns(seen), left, here, rows.monthly_rate))
+    return {where: joined(parts) for where, parts in found.items()}
+
+
+def drawn_sample(rows: Rows, simulated: Sample, *, seed: int) -> Sample:
+    """Return the rows with simulated outcomes that happen, churners as frequent among them as in the table."""
+    chance = simulated.left.reshape(WORLDS, len(rows)).mean(axis=0)
+    # The correction of rates by odds, backwards.
+    often = reweighted_rate(chance, table_share=rows.monthly_rate, monthly_rate=rows.outcome_share)
+    key = make_key(seed=seed, replicate=0, purpose="calibration")
+    left = (uniform(key, OUTCOME, rows.ids) < often).astype(np.float64)
+    columns = {name: values[: len(rows)] for name, values in simulated.columns.items()}
+    return replace(simulated, columns=columns, left=left, weight=np.ones(len(rows)), outcome_share=float(left.mean()))
+
+
+def chance_to_leave(world: World, base: Subscribers, rows: Rows, *, start: int) -> Float64:
+    """Return the chance to leave in the outcome's month for who is there when it begins, (n,)."""
+    hazard = cumulated_hazard(world, base, start=start, months=rows.delay_months + 1)
+    before = hazard[rows.delay_months - 1] if rows.delay_months else 0.0
+    return np.asarray(1.0 - np.exp(before - hazard[-1]))
+
+
+def cumulated_hazard(world: World, base: Subscribers, *, start: int, months: int) -> Float64:
+    """Let months pass in place and return the hazard since `start` at the end of each, (months, n)."""
+    out = np.empty((months, len(base)))
+
+    def keep(block: Block) -> None:
+        out[block.month.number - start, block.low : block.low + len(block)] = block["cumulated_hazard"]
+
+    world.engine.run([(base, None)], start=start, months=months, observe=keep, realise=False)
+    return out
+
+
+def experiment_with(data: Mapping[str, Any], values: Mapping[str, float]) -> Experiment:
+    """Return a resolved experiment with other values at dotted keys, checked."""
+    return validate(Experiment, Tree.of(with_values(data, values), "calibration"), checks=[check_experiment])
+
+
+def _worlds(experiment: Experiment, folder: Path, rows: Rows, *, count: int) -> list[World]:
+    months = LIVED_MONTHS + rows.delay_months + 1
+    worlds = []
+    for k in range(count):
+        month = (experiment.market.start_month_of_year - 1 + k * MONTHS_PER_YEAR // count) % MONTHS_PER_YEAR + 1
+        market = experiment.market.model_copy(update={"start_month_of_year": month})
+        worlds.append(make_world(experiment.model_copy(update={"market": market}), replicate=k, folder=folder,
+                                 months=months))
+    return worlds

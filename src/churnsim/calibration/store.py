@@ -1,0 +1,67 @@
+"""Finished evaluations of a calibration, kept so that a killed one goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from churnsim.experiment.store import writing
+
+EVALUATIONS = "evaluations.jsonl"
+IDENTITY = "calibration.json"
+
+
+class Evaluations:
+    """Values of moments by what they were taken at; a line of a file for each.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    identity
+        Digest of everything that the values depend on. A folder of another calibration is emptied.
+    """
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        self.folder = folder
+        self.done: dict[str, dict[str, float]] = {}
+        self.computed = 0
+        with writing(folder):
+            if folder.exists() and self._identity() != identity:
+                shutil.rmtree(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / IDENTITY).write_text(json.dumps({"identity": identity}), encoding="utf-8")
+            path = folder / EVALUATIONS
+            for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    break  # the line that was being written when the run was killed
+                self.done[entry["at"]] = entry["values"]
+
+    def _identity(self) -> str | None:
+        try:
+            return str(json.loads((self.folder / IDENTITY).read_text(encoding="utf-8"))["identity"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def get(self, part: str, steps: Mapping[str, float], compute: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """Return the values at some steps, computing and keeping them if they are not there yet."""
+        moved = sorted((name, step) for name, step in steps.items() if step != 0.0)
+        at = json.dumps([part, moved])
+        if at not in self.done:
+            self.done[at] = compute()
+            self.computed += 1
+            with writing(self.folder), (self.folder / EVALUATIONS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"at": at, "values": self.done[at]}) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        return self.done[at]
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        with writing(self.folder):
+            shutil.rmtree(self.folder)
