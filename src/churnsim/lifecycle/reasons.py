@@ -11,8 +11,8 @@ import pyarrow as pa
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, stream, uniform_at
 from churnsim.lifecycle.block import Array, Float64, Ids
-from churnsim.lifecycle.record import NONE, coded
-from churnsim.lifecycle.settings import SILENT, LifecycleSettings
+from churnsim.lifecycle.record import coded
+from churnsim.lifecycle.settings import NO_REASON, SILENT, LifecycleSettings
 
 SPEAKS = stream("lifecycle.reason.speaks")
 REASON = stream("lifecycle.reason")
@@ -69,7 +69,7 @@ def stated_reasons(ids: Ids, cause: Array, departure: Array, *, settings: Lifecy
     until = np.cumsum(shares, axis=1)[np.where(known, cause - 1, 0), :-1]
     said = 1 + (uniform_at(key, REASON, ids, month)[:, None] >= until).sum(axis=1)
     codes[rows] = np.where(speaks & known, said, silent)
-    return Reasons(codes, (NONE, *settings.causes, SILENT))
+    return Reasons(codes, (NO_REASON, *settings.causes, SILENT))
 
 
 def _confusion(settings: LifecycleSettings) -> Float64:

@@ -317,7 +317,7 @@ WEIGHTS = (("plan", "change_log_odds"), ("plan", "down_log_odds"), ("plan", "lin
            ("recharge", "skip_log_odds"), ("shopping", "log_odds"), ("suspension", "enter_log_odds"))
 COMPLAINT_TERMS = ("fault", "bill_shock", "dissatisfaction", "service_sensitivity")
 HOTLINE_TERMS = ("fault", "complaint", "bill_shock")
-SILENT = "silent"
+NO_REASON, SILENT = "none", "silent"
 
 
 def check_lifecycle(lifecycle: LifecycleSettings, covariates: tuple[str, ...]
@@ -363,6 +363,8 @@ def _check_causes(lifecycle: LifecycleSettings) -> Iterator[tuple[tuple[str | in
     if len(causes) > MOST_CAUSES:
         yield ("lifecycle", "causes"), f"at most {MOST_CAUSES} causes (got {len(causes)}); take some out"
     for name, cause in causes.items():
+        if name in (NO_REASON, SILENT):
+            yield ("lifecycle", "causes", name), "is what stated reasons call those who give none; rename it"
         for key in ("subsidy_amount", "newcomer_terms"):
             if getattr(cause, key) and not cause.apparent:
                 yield (("lifecycle", "causes", name, key),
