@@ -19,7 +19,7 @@ from churnsim.core.draws import choice, stream
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.default import Lifecycle
 from churnsim.lifecycle.treatment import Treatment, contacts
-from churnsim.signals.observe import Observed, active_rows, features, observe
+from churnsim.signals.observe import Observed, features, listed_rows, observe
 from churnsim.signals.settings import SignalsSettings
 from churnsim.uplift.trial import CONTROL, Trial
 
@@ -50,7 +50,7 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, tries: Sequence[str
     """
     offers, month, channel = engine.offers, settings.start_month, channels[settings.channel]
     engine.run([(base, None)], start=0, months=month)
-    base = base.take(active_rows(base, month=month))
+    base = base.take(listed_rows(base, month=month, silent_days=signals.silent_days))
     base = base.take(np.flatnonzero(may_contact(Observed(base, month), channel.kind)))
     table = observe(base, month=month, settings=signals, key=engine.key)
     arm_share = (1.0 - settings.control_share) / len(tries)

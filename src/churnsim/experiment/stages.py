@@ -39,7 +39,7 @@ from churnsim.policy.policies import Choice, choose
 from churnsim.policy.settings import PolicySettings
 from churnsim.population.categories import STATES
 from churnsim.population.columns import SCHEMA
-from churnsim.signals.observe import active_rows, features, observe
+from churnsim.signals.observe import features, listed_rows, observe
 from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.models import Models
 
@@ -47,11 +47,11 @@ Ids = npt.NDArray[np.int64]
 
 
 def history(world: World) -> Cell:
-    """Let the months before the campaign pass; keep those on the network when it starts."""
+    """Let the months before the campaign pass; keep those whom the operator counts as active when it starts."""
     e = world.experiment
     base = world.population()
     world.engine.run([(base, None)], start=0, months=e.campaign_month)
-    rows = active_rows(base, month=e.campaign_month)
+    rows = listed_rows(base, month=e.campaign_month, silent_days=e.signals.silent_days)
     decided = base["decision_time"]
     served = [(base["join_month"] <= m) & (base["decision_time"] >= m) for m in range(e.campaign_month)]
     leavers = [int(((decided >= m) & (decided < m + 1)).sum()) for m in range(e.campaign_month)]
@@ -164,14 +164,15 @@ def truth(world: World, history_cell: Cell) -> Cell:
                       contact_time=planned_contact_time(e.signals.list_delay_days))
     effects = expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()], accept=accept,
                                reach=reach, contact_cost=contact_cost)
+    present = base["departure_time"] > month
     books = Bookkeeper(e.evaluation, world.offers, start=month, n=len(base), arms=1)
     world.engine.run([(base, None)], start=month, months=e.evaluation.horizon_months, observe=books.observe)
     reference = books.worlds[0]
     arrays = {"net_value": effects.net_value, "net_value_se": effects.net_value_se,
               "staying": effects.staying, "allowed": allowed, "monthly": reference.monthly,
-              "still_active": reference.still_active.sum(axis=1)}
+              "still_active": reference.still_active[:, present].sum(axis=1)}
     rows = [_arm_truth(arm.name, effects, allowed, k) for k, arm in enumerate(world.arms())]
-    return Cell({"subscribers": len(base)}, arrays, {"arms": pd.DataFrame(rows)})
+    return Cell({"subscribers": len(base), "on_network": int(present.sum())}, arrays, {"arms": pd.DataFrame(rows)})
 
 
 def _arm_truth(name: str, effects: TrueEffects, allowed: npt.NDArray[np.bool_], k: int) -> dict[str, Any]:
@@ -199,9 +200,10 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     books, in_time = resolve(world, touched, wave)
     metrics, squares = campaign_metrics(choice, books, wave, in_time)
     reference, policy_world = books.worlds
+    present = touched["departure_time"] > e.campaign_month
     active = truth_cell.arrays["still_active"][EXPECTED] + (
-        policy_world.still_active[EXPECTED] - reference.still_active[EXPECTED]).sum()
-    metrics |= {"churn_rate": 1.0 - float(active) / truth_cell.facts["subscribers"],
+        policy_world.still_active[EXPECTED] - reference.still_active[EXPECTED])[present].sum()
+    metrics |= {"churn_rate": 1.0 - float(active) / max(truth_cell.facts["on_network"], 1),
                 "plan_value": effects.of_list(choice.arm)}
     frames = {"ledger": ledger_frame(touched.ids, *books.worlds), "contacts": wave.log.attempts.to_pandas(),
               "monthly": _monthly(books, truth_cell), "lists": _lists(knows, choice, effects)}

@@ -6,7 +6,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from churnsim.config.base import NonNegative, Settings
+from churnsim.config.base import NonNegative, Positive, Settings, Share
+
+
+class DataQuality(Settings):
+    """How dirty the operator's table is; all shares 0: as clean as its systems can be."""
+
+    missing_share: Share
+    """Share of missing cells in the columns of CRM and app that nobody depends on daily."""
+    outlier_share: Share
+    """Share of wild values among the months of usage, minutes and bills."""
+    outlier_factor: Positive
+    """Factor on a wild value."""
+    late_share: Share
+    """Share of subscribers whose histories arrive a month late."""
+    duplicate_share: Share
+    """Share of subscribers that stand twice in the tables of `churnsim simulate`."""
 
 
 class SignalsSettings(Settings):
@@ -21,3 +36,8 @@ class SignalsSettings(Settings):
     who have decided meanwhile."""
     usage_noise_log_sd: NonNegative
     """Standard deviation of the error of the usage that the operator's systems report (log)."""
+    silent_days: Annotated[float, Field(strict=True, ge=0.0, le=360.0)]
+    """Days without activity after which a subscriber who pays in advance counts as gone. Until then who left stands
+    in the table of the active, without use; 0: every departure is seen at once."""
+    data_quality: DataQuality
+    """Missing, wild, late and repeated data."""
