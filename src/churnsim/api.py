@@ -26,7 +26,7 @@ from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.reasons import reasons_of_leavers
-from churnsim.lifecycle.record import Labels, state_table
+from churnsim.lifecycle.record import labels_of, state_table
 from churnsim.signals.observe import active_rows
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class History:
             `latent`, `departure_time` is null for those who have not left yet. `stated_reason` is what leavers
             said, "none" for others; the true `cause` is latent.
         """
-        labels = Labels(tuple(self.experiment.offers), tuple(self.experiment.lifecycle.causes))
+        labels = labels_of(self.experiment.offers, self.experiment.lifecycle.causes)
         table = state_table(self.base, month=self.month, labels=labels, latent=latent, source_id=self.source_id)
         said = reasons_of_leavers(self.base, month=self.month, settings=self.experiment.lifecycle,
                                   key=make_key(seed=self.experiment.seed, replicate=self.replicate))

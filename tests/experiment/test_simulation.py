@@ -32,7 +32,7 @@ from churnsim.experiment.simulated import PARTED, Simulated
 from churnsim.experiment.simulation import Simulation, open_simulation, simulate
 from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.block import Block
-from churnsim.lifecycle.record import Events
+from churnsim.lifecycle.events import Events
 from churnsim.lifecycle.treatment import Treatment
 from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import active_rows, features, observe

@@ -24,8 +24,8 @@ from churnsim.experiment.stages import campaign_metrics, fit_models, make_plan, 
 from churnsim.experiment.store import Cell, Store
 from churnsim.experiment.world import World
 from churnsim.lifecycle.block import Block
+from churnsim.lifecycle.events import Events
 from churnsim.lifecycle.reasons import add_reasons
-from churnsim.lifecycle.record import Events
 from churnsim.policy.plan import ROWS, Plan
 from churnsim.policy.policies import choose, shortlist
 from churnsim.policy.settings import PolicySettings

@@ -32,10 +32,10 @@ from churnsim.experiment.tasks import PLAN_SECTIONS, WORLD_SECTIONS, input_diges
 from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.engine import Observer
-from churnsim.lifecycle.reasons import add_reasons, reasons_of_leavers
 from churnsim.lifecycle.events import Events
 from churnsim.lifecycle.panel import Panel
-from churnsim.lifecycle.record import Labels, latent_part, state_table
+from churnsim.lifecycle.reasons import add_reasons, reasons_of_leavers
+from churnsim.lifecycle.record import Labels, labels_of, latent_part, state_table
 from churnsim.lifecycle.summary import Summary, group_sizes
 from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import features, listed_rows, observe
@@ -74,7 +74,7 @@ class Simulation:
     @property
     def labels(self) -> Labels:
         """Names of offers and causes."""
-        return Labels(tuple(self.experiment.offers), tuple(self.experiment.lifecycle.causes))
+        return labels_of(self.experiment.offers, self.experiment.lifecycle.causes)
 
     def world(self) -> World:
         """Return the world, whose market lasts as long as the simulation."""

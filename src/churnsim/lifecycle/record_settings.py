@@ -8,7 +8,7 @@ from pydantic import Field
 
 from churnsim.config.base import Settings, Share
 
-GROUPS = ("customer_type", "region", "locality", "payment")
+GROUPS = ("customer_type", "region", "locality", "payment", "usage_scenario", "acquisition_channel", "building_access")
 
 
 class Snapshot(Settings):
@@ -25,11 +25,12 @@ class RecordSettings(Settings):
 
     by: tuple[str, ...]
     """Columns that summaries are grouped by: those that hold codes and never change (customer_type, region,
-    locality, payment)."""
+    locality, payment, usage_scenario, acquisition_channel, building_access)."""
     end_state: bool
     """Write every subscriber's columns when the simulation ends."""
     events: bool
-    """Write a log of joining, complaints, contacts, acceptances, decisions to leave and leaving."""
+    """Write a log of joining and coming back, complaints, cheaper plans and brands, replaced lines, requests for a
+    porting code, contacts, acceptances, decisions to leave and leaving."""
     panel_share: Share
     """Share of subscribers whose every month is written; the same ones in every run of a seed."""
     latent: bool
