@@ -109,7 +109,8 @@ def _preset(tree: Tree, folder: Path, above: tuple[Path, ...] = ()) -> Tree:
         raise ConfigError(f"{tree.origin(('preset',))}: preset: no preset {name!r}; "
                           f"there are {', '.join(presets())}{hint}")
     text = (resources.files("churnsim") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
-    return parse_yaml(text, f"preset {name}")
+    own = parse_yaml(text, f"preset {name}")
+    return merge(_preset(own, folder, above), own) if "preset" in own.data else own
 
 
 def _without_nulls(tree: Tree) -> Tree:
