@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import kstest, norm
 
-from churnsim.lifecycle.block import Draws, Month
-from churnsim.lifecycle.drivers import arrears, billing, contract, offers, service, shopping, tenure, usage
+from churnsim.lifecycle.block import Month
+from churnsim.lifecycle.drivers import arrears, billing, offers, tenure, usage
 from churnsim.lifecycle.settings import CostToServe
 from churnsim.lifecycle.treatment import Treatment, apply, contacts, everybody, fade
 from churnsim.population.categories import STATES
 
-from ..examples import KEY, block_of, draws_of, lifecycle, subscribers
+from ..examples import block_of, draws_of, lifecycle, subscribers
 from ..examples import offers as offer_table_of
-
-N = 200_000
-# False-alarm rate of one share below, over seeds.
-Z = norm.isf(5e-5)
-
-
-class Chosen(Draws):
-    """Draws whose lanes are chosen, whatever the stream; lanes not given are one half."""
-
-    def __init__(self, ids, *lanes):
-        super().__init__(KEY, ids, ())
-        self.chosen = np.full((4, len(ids)), np.float32(0.5))
-        for lane, values in zip(self.chosen, lanes, strict=False):
-            lane[:] = values
-
-    def lanes(self, source, count=4):
-        return self.chosen[:count]
-
-    def uniform(self, source, rows=None, *, month=None):
-        return self.chosen[0][slice(None) if rows is None else rows].astype(np.float64)
+from .by_hand import Chosen, N, Z, approx, assert_share, log_odds, logistic
 
 
 def step_of(module, settings):
@@ -53,22 +33,6 @@ def drawn(module, settings=None, *, month=7, surroundings=None, **columns):
     block = block_of(base, month=month, **(surroundings or {}))
     step_of(module, settings)(block, block.month, draws_of(base, getattr(module, "EVENTS", usage.NOISE), month=month))
     return base
-
-
-def assert_share(hits, prob):
-    assert abs(hits.mean() - prob) < Z * np.sqrt(prob * (1.0 - prob) / len(hits))
-
-
-def logistic(x):
-    return 1.0 / (1.0 + np.exp(-x))
-
-
-def log_odds(prob):
-    return np.log(prob / (1.0 - prob))
-
-
-def approx(values):
-    return pytest.approx(values, rel=1e-5)
 
 
 def test_usage_and_bill_by_hand():
@@ -112,39 +76,6 @@ def test_bill_shock_is_of_this_months_bill():
     assert block["bill_shock"].tolist() == approx([np.log(2.0), 2.0, 0.0, 0.0])
 
 
-def test_service_by_hand():
-    """Stocks keep 0.6; satisfaction goes a quarter of the way back; a fault takes 6 points, a complaint 8."""
-    base = after(service, subscribers(3, satisfaction=[50, 50, 5], usual_satisfaction=[70, 70, 5],
-                                      fault_stock=1.0, complaint_stock=0.5, join_month=[0, 0, 0]),
-                 [0.9, 0.01, 0.01], [0.9, 0.9, 0.001])
-    assert base["fault_stock"].tolist() == approx([0.6, 1.6, 1.6])
-    assert base["complaint_stock"].tolist() == approx([0.3, 0.3, 1.3])
-    assert base["satisfaction"].tolist() == approx([55.0, 49.0, 0.0])
-
-
-def test_who_has_not_joined_feels_no_fault():
-    base = after(service, subscribers(2, join_month=[7, 8]), 1e-6, 1e-6)
-    assert base["fault_stock"].tolist() == [1, 0]
-    assert base["complaint_stock"].tolist() == [1, 0]
-
-
-@pytest.mark.parametrize("quality", [-1.0, 0.0, 2.0])
-def test_share_of_faults_by_quality(quality):
-    base = drawn(service, surroundings={"network": quality})
-    assert_share(base["fault_stock"] == 1, logistic(log_odds(0.15) - 0.5 * quality))
-
-
-def test_share_of_complaints_by_its_triggers():
-    """Twice the usual bill adds 2 log 2, satisfaction 50 adds 0.5, sensitivity 2 adds 0.6; a fault 1.4."""
-    bills = np.full((6, N), 30.0)
-    bills[1] = 60.0
-    base = drawn(service, bill_amount=bills, satisfaction=50.0, service_sensitivity=2.0)
-    trigger = log_odds(0.05) + 2.0 * np.log(2.0) + 0.5 + 0.6
-    fault, complaint = base["fault_stock"] == 1, base["complaint_stock"] == 1
-    assert_share(complaint[~fault], logistic(trigger))
-    assert_share(complaint[fault], logistic(trigger + 1.4))
-
-
 def test_arrears_by_hand():
     """Good standing is lost below 0.1, arrears are cleared below 0.6, else grow, at most to 12."""
     base = after(arrears, subscribers(6, arrears_months=[0, 0, 1, 1, 12, 0], join_month=[0, 0, 0, 0, 0, 8]),
@@ -156,80 +87,6 @@ def test_arrears_by_hand():
 def test_share_of_missed_bills(payment, extra):
     base = drawn(arrears, payment=payment)
     assert_share(base["arrears_months"] == 1, logistic(log_odds(0.1) + extra))
-
-
-def test_shopping_by_hand():
-    """A contract about to end adds 1.2: P = 0.27; clicks keep 0.6 and come below 0.3, or 0.05 otherwise."""
-    base = after(shopping, subscribers(4, contract_left_months=[0, 1, 1, 9], ad_click_stock=1.0, shopping=1,
-                                       attention=0.5), [0.11, 0.26, 0.28, 0.09], [0.049, 0.29, 0.06, 0.31])
-    assert base["shopping"].tolist() == [0, 1, 0, 1]
-    assert base["ad_click_stock"].tolist() == approx([1.6, 1.6, 0.6, 0.6])
-
-
-@pytest.mark.parametrize("attention", [0.0, 1.0])
-def test_shares_of_shoppers_and_clicks(attention):
-    base = drawn(shopping, attention=attention)
-    shops, clicks = base["shopping"] == 1, base["ad_click_stock"] == 1
-    assert_share(shops, 0.1)
-    assert_share(clicks[shops], logistic(log_odds(0.3) + attention - 0.5))
-    assert_share(clicks[~shops], logistic(log_odds(0.05) + attention - 0.5))
-
-
-def ended(base, draws, *, month=7):
-    """Let the contracts that end this month end, and the month pass."""
-    driver = contract.Contract(lifecycle().contract).driver()
-    block = block_of(base, month=month)
-    (change,) = driver.changes
-    rows, times = change.when(block, block.month, draws)
-    change.act(block, rows, np.arange(len(rows)), block.month, draws)
-    driver.step(block, block.month, draws)
-    return rows, times
-
-
-def test_contract_by_hand():
-    """Renewed below 0.5; who has not joined waits."""
-    base = subscribers(7, contract_left_months=[0, 1, 1, 2, 12, 12, 1], contract_length_months=24,
-                       join_month=[0, 0, 0, 0, 0, 8, 8])
-    rows, times = ended(base, Chosen(base.ids, [0.1, 0.49, 0.51, 0.1, 0.1, 0.1, 0.1]))
-    assert rows.tolist() == [1, 2]
-    assert times.tolist() == approx([0.49, 0.51])
-    assert base["contract_left_months"].tolist() == [0, 24, 0, 1, 11, 12, 1]
-
-
-def test_a_renewed_contract_ends_its_length_later_on_the_same_day():
-    base = subscribers(200, contract_left_months=1, contract_length_months=6)
-    ends = []
-    for month in range(7):
-        rows, times = ended(base, Chosen(base.ids, np.linspace(0.001, 0.499, 200)), month=month)
-        ends.append((len(rows), times.tolist()))
-    assert [count for count, _ in ends] == [200, 0, 0, 0, 0, 0, 200]
-    assert ends[0] == ends[6]
-
-
-def test_a_contract_extended_meanwhile_does_not_end():
-    base = subscribers(2, contract_left_months=1, contract_length_months=24)
-    (change,) = contract.Contract(lifecycle().contract).driver().changes
-    block = block_of(base)
-    draws = Chosen(base.ids, 0.4)
-    rows, _ = change.when(block, block.month, draws)
-    base["contract_left_months"][0] += 12
-    change.act(block, rows, np.arange(2), block.month, draws)
-    assert base["contract_left_months"].tolist() == [13, 25]
-
-
-def test_share_of_renewals():
-    base = subscribers(N, contract_left_months=1)
-    ended(base, draws_of(base, contract.DAY, contract.RENEWAL))
-    assert set(base["contract_left_months"]) == {0, 12}
-    assert_share(base["contract_left_months"] == 12, 0.5)
-
-
-def test_contracts_end_on_any_day_alike_whether_renewed_or_not():
-    """False-alarm rate 1e-4 each of two."""
-    base = subscribers(N, contract_left_months=1)
-    _, times = ended(base, draws_of(base, contract.DAY, contract.RENEWAL))
-    assert kstest(times, "uniform").pvalue > 1e-4
-    assert kstest(times[base["contract_left_months"] == 12], "uniform").pvalue > 1e-4
 
 
 def states(base):
