@@ -15,6 +15,7 @@ from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, make_key
 from churnsim.experiment.settings import Experiment
 from churnsim.lifecycle.default import Lifecycle
+from churnsim.lifecycle.leaving import Watch
 from churnsim.lifecycle.drivers import word_of_mouth
 from churnsim.lifecycle.market import arrivals, make_market
 from churnsim.offers.table import OfferTable, offer_table
@@ -49,8 +50,14 @@ class World:
         """The offers as arrays."""
         return self.engine.offers
 
-    def inner_engines(self) -> list[Lifecycle]:
-        """Return an engine an inner draw: other futures of the same market, keyed apart from the world."""
+    def inner_engines(self, *, watch: Watch | None = None) -> list[Lifecycle]:
+        """Return an engine an inner draw: other futures of the same market, keyed apart from the world.
+
+        Parameters
+        ----------
+        watch
+            Is told every month who leaves for which cause.
+        """
         e = self.experiment
         engines = []
         for draw in range(e.evaluation.inner_draws):
@@ -58,7 +65,7 @@ class World:
             market = make_market(e.market, regions=e.population.traits.regions,
                                  cells_per_region=e.population.traits.cells_per_region, months=_months(e), key=key,
                                  past=self.engine.market, past_months=e.campaign_month)
-            engines.append(Lifecycle(e.lifecycle, market, self.offers, key=key))
+            engines.append(Lifecycle(e.lifecycle, market, self.offers, key=key, watch=watch))
         return engines
 
     def table(self) -> ImportedTable | None:

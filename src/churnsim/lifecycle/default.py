@@ -27,7 +27,7 @@ from churnsim.lifecycle.drivers import (
 )
 from churnsim.lifecycle.engine import Engine
 from churnsim.lifecycle.hazards import HazardTable
-from churnsim.lifecycle.leaving import Leaving
+from churnsim.lifecycle.leaving import Leaving, Watch
 from churnsim.lifecycle.market import Market
 from churnsim.lifecycle.settings import LifecycleSettings
 from churnsim.offers.table import OfferTable
@@ -84,23 +84,29 @@ class Lifecycle(Engine):
         Every draw depends on it.
     more
         Further drivers; their causes compete with the others.
+    watch
+        Is told every month who leaves for which of `competing`.
 
     Attributes
     ----------
+    competing
+        Causes of leaving that compete, apparent ones left out.
     causes
         Causes of leaving in the order of their codes, from 1: those of the config, apparent ones included (their
         codes stand in column `substituted`), then those of further drivers.
     """
 
     def __init__(self, settings: LifecycleSettings, around: Market, table: OfferTable, *, key: Key,
-                 more: Sequence[Driver] = ()) -> None:
+                 more: Sequence[Driver] = (), watch: Watch | None = None) -> None:
         drivers = (*default_drivers(settings, around, table), *more)
-        leaving = Leaving(drivers, notice_months=days_to_months(settings.notice_days), names=tuple(settings.causes))
+        leaving = Leaving(drivers, notice_months=days_to_months(settings.notice_days), names=tuple(settings.causes),
+                          watch=watch)
         super().__init__((*drivers, leaving.driver()), schema=LIFECYCLE_SCHEMA, key=key)
         self.settings = settings
         self.market = around
         self.offers = table
         self.causes = leaving.names
+        self.competing = leaving.causes
 
     def at(self, base: Subscribers, month: int) -> Block:
         """Return all of `base` as it met the market and its bill in `month`, for covariates outside a run."""

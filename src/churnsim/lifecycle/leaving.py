@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,8 +12,12 @@ from churnsim.core.draws import Key, counter, stream
 from churnsim.lifecycle.block import Block, Draws, Float32, Float64, Ids, Month
 from churnsim.lifecycle.driver import Driver
 from churnsim.lifecycle.hazards import fire, fire_in_pieces, survive, survive_in_pieces
+from churnsim.lifecycle.incidence import incidence
 
 NO_ROWS, NO_TIMES = np.zeros(0, np.int64), np.zeros(0)
+
+# Is told the probability to resolve to leave this month by each cause, (causes, n), the clocks integrated out.
+Watch: TypeAlias = Callable[[Block, Float64], None]
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,14 @@ class Leaving:
         From the decision to the end of service.
     names
         Names in the order of their codes in column `cause`, from 1; other causes follow in the order of the drivers.
+    watch
+        Called every month for every block, if given.
     """
 
-    def __init__(self, drivers: Sequence[Driver], *, notice_months: float, names: Sequence[str] = ()) -> None:
+    def __init__(self, drivers: Sequence[Driver], *, notice_months: float, names: Sequence[str] = (),
+                 watch: Watch | None = None) -> None:
         self.notice = notice_months
+        self.watch = watch
         self.sources = tuple(driver for driver in drivers if driver.hazards is not None)
         self.causes = tuple(cause for driver in self.sources for cause in driver.causes)
         self.names = tuple(dict.fromkeys((*names, *self.causes)))
@@ -133,6 +142,9 @@ class Leaving:
     def _probabilities(self, block: Block, month: Month, hazards: Float32, pieces: _Pieces, moment: Float64
                        ) -> None:
         rows = pieces.rows
+        if self.watch is not None:
+            self.watch(block, incidence(block["cumulated_hazard"], hazards, rows=rows, times=pieces.times,
+                                        pieces=pieces.hazards))
         cumulated = block["cumulated_hazard"][rows]
         survive(hazards, self.notice, block["cumulated_hazard"], block["undecided_prob"],
                 block["active_next_prob"], block["hazard"])
