@@ -17,7 +17,7 @@ from churnsim.lifecycle.market_settings import MarketSettings
 from churnsim.lifecycle.settings import LifecycleSettings
 from churnsim.offers.settings import Offer
 from churnsim.offers.table import OfferTable, offer_table
-from churnsim.population.categories import STATES, USAGE_SCENARIOS
+from churnsim.population.categories import BRAND_TIERS, STATES, USAGE_SCENARIOS, VALUE_TIERS
 from churnsim.population.columns import SCHEMA
 
 KEY = make_key(seed=5, replicate=0)
@@ -57,8 +57,8 @@ LIVELY: dict[str, Any] = {
     "contact": {"wake": 1.0, "wake_by_inertia": 0.0, "wake_persistence": 0.5, "goodwill_points": 2.0,
                 "goodwill_points_by_attitude": 0.0, "fatigue_points": 0.0, "stock_persistence": 0.8,
                 "discount_shock_persistence": 0.5, "habituation": 0.0, "habituation_persistence": 0.95},
-    "cost_to_serve": {"fixed_amount": 6.0, "share_of_revenue": 0.3, "hotline_call_amount": 0.0,
-                      "shop_visit_amount": 0.0, "ticket_amount": 0.0},
+    "cost_to_serve": {"fixed_amount": 6.0, "share_of_revenue": 0.3, "hotline_call_amount": 4.0,
+                      "shop_visit_amount": 5.0, "ticket_amount": 8.0},
     "causes": {
         "service": {"intercept": -3.5, "coefficients": {"complaint_stock": 0.8, "dissatisfaction": 0.5}},
         "price": {"intercept": -3.5, "coefficients": {"discount_shock": 1.5, "shopping": 1.0, "wake": 0.8}},
@@ -69,9 +69,10 @@ LIVELY: dict[str, Any] = {
 
 MARKET: dict[str, Any] = {
     "competitors": {"rival": {"start_prob": 0.3, "strength": 1.5, "pull": 1.0}},
-    "network": {"persistence": 0.8, "region_share": 0.3, "load_warning_points": -1.0, "predictive_share": 0.0},
+    "network": {"persistence": 0.8, "region_share": 0.3, "load_warning_points": -1.0, "predictive_share": 0.4},
     "newcomer_promotion": {"start_prob": 0.3, "strength": 1.0, "discount_share": 0.2, "discount_months": 6,
                            "dealer_commission_amount": 25.0},
+    "price_moves": [{"month": 4, "change_share": 0.05, "brand_tiers": ["premium"]}],
     "season_amplitude": 1.0, "season_peak_month": 1, "arrivals_share_monthly": 0.0,
     "arrivals_season_amplitude": 0.0, "arrivals_peak_month": 9, "start_month_of_year": 1,
 }
@@ -79,9 +80,11 @@ MARKET: dict[str, Any] = {
 OFFERS: dict[str, dict[str, Any]] = {
     "discount": {"strategy": "combined", "discount_share": 0.3, "discount_months": 3, "effect_months": 2,
                  "hazard_multipliers": {"price": 0.4}, "acceptance": {"base_prob": 0.5}},
-    "contract": {"strategy": "combined", "contract_months_added": 12, "direct_cost_per_line_amount": 100.0, "effect_months": 12,
-                 "hazard_multipliers": {"price": 0.6, "gone": 0.9}, "acceptance": {"base_prob": 0.5}},
-    "recovery": {"strategy": "combined", "complaint_relief": 0.8, "satisfaction_points": 8.0, "acceptance": {"base_prob": 0.5}},
+    "contract": {"strategy": "combined", "contract_months_added": 12, "direct_cost_per_line_amount": 100.0,
+                 "effect_months": 12, "hazard_multipliers": {"price": 0.6, "gone": 0.9},
+                 "acceptance": {"base_prob": 0.5}},
+    "recovery": {"strategy": "combined", "complaint_relief": 0.8, "satisfaction_points": 8.0,
+                 "acceptance": {"base_prob": 0.5}},
     "protection": {"strategy": "combined", "effect_months": 120, "acceptance": {"base_prob": 0.5},
                    "hazard_multipliers": {"service": 0.5, "price": 0.5, "gone": 0.5}},
 }
@@ -126,7 +129,9 @@ def subscribers(n: int = 3, **columns: Any) -> Subscribers:
     base = Subscribers.empty(SCHEMA, np.asarray(columns.pop("ids", np.arange(n)), np.int64))
     values: dict[str, Any] = {
         "lines": 1, "plan_price_amount": 30.0, "allowance_gb": 10.0, "tenure_months": 24, "contract_length_months": 12,
-        "state": STATES.index("stable"), "usage_gb": 5.0, "bill_amount": 30.0, "usage_level": np.log(5.0),
+        "spell_months": 24, "device_age_months": 12, "brand_tier": BRAND_TIERS.index("standard"),
+        "value_tier": VALUE_TIERS.index("mid"), "residual_need": 0.8, "state": STATES.index("stable"), "usage_gb": 5.0,
+        "voice_minutes": 200.0, "bill_amount": 30.0, "usage_level": np.log(5.0), "voice_level": np.log(200.0),
         "responsiveness": 1.0, "attention": 0.4, "usual_satisfaction": 70.0, "satisfaction": 70.0,
         "join_month": -24, "decision_time": np.inf, "departure_time": np.inf,
     }
@@ -142,9 +147,11 @@ def varied(ids: Any) -> Subscribers:
         len(ids), ids=ids, region=ids % REGIONS, cell=ids % REGIONS * CELLS + ids // REGIONS % CELLS,
         usage_scenario=ids // 2 % len(USAGE_SCENARIOS), locality=ids % 2, payment=ids // 3 % 2, lines=1 + ids % 4,
         plan_price_amount=20.0 + ids % 17, attention=(ids % 11) / 10.0, tenure_months=ids % 40,
-        join_month=np.where(ids % 13 == 0, 3, -(ids % 40)), contract_left_months=ids % 5,
+        spell_months=ids % 40, brand_tier=ids % 3, join_month=np.where(ids % 13 == 0, 3, -(ids % 40)),
+        contract_left_months=ids % 5,
         responsiveness=0.5 + (ids % 7) / 6.0, service_sensitivity=(ids % 9) / 4.0 - 1.0,
-        complaint_stock=(ids % 3) / 2.0, usual_satisfaction=40.0 + ids % 50)
+        complaint_stock=(ids % 3) / 2.0, usual_satisfaction=40.0 + ids % 50, app_habit=0.5 + ids % 4 / 3.0,
+        broadband=ids // 5 % 2)
 
 
 def block_of(base: Subscribers, *, month: int = 7, **market: Any) -> Block:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from scipy.stats import norm
 
 from churnsim.core.smooth import exp32, logistic32, logit
 from churnsim.lifecycle.block import Array, Block, Draws, Month
 from churnsim.lifecycle.covariates import COVARIATES, weighted_sum
 from churnsim.lifecycle.driver import Driver, Step
-from churnsim.lifecycle.drivers import arrears, service, shopping, tenure, usage
+from churnsim.lifecycle.drivers import arrears, contacts, service, shopping, tenure, usage
 from churnsim.lifecycle.settings import CostToServe, LifecycleSettings, Suspension
 from churnsim.population.categories import STATES
 from churnsim.population.generate import initial_state
@@ -38,11 +39,16 @@ def use(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -
 
 
 def serve(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
-    s = settings.service
-    u_fault, u_complaint, _, _ = draws.lanes(service.EVENTS)
+    s, ticket = settings.service, settings.service.ticket
+    u_fault, u_complaint, u_type, u_hours = draws.lanes(service.EVENTS)
     joined = block["join_month"] <= month.number
-    quality = np.float32(s.fault_log_odds_per_quality) * block["network"]
-    fault = joined & (u_fault < logistic32(np.float32(logit(s.fault_prob)) + quality))
+    done, left = block["ticket_left_hours"] < 0, np.maximum(block["ticket_left_hours"], 0)
+    fast = done & (block["ticket_hours"] <= np.float32(ticket.fast_hours))
+    slow = done & (block["ticket_hours"] > np.float32(ticket.slow_hours))
+    points = np.float32(ticket.fast_points) * fast + np.float32(ticket.slow_points) * slow
+    block["satisfaction"] = np.clip(block["satisfaction"] + points, 0.0, 100.0)
+    prob = logistic32(np.float32(logit(s.fault_prob)) + np.float32(s.fault_log_odds_per_quality) * block["network"])
+    fault = joined & (u_fault < prob * (np.float32(1) - block["mended_share"]))
     odds = np.full(len(block), logit(s.complaint_prob), np.float32)
     felt = {"fault": fault, **{name: COVARIATES[name].compute(block) for name in (
         "bill_shock", "dissatisfaction", "service_sensitivity")}}
@@ -51,11 +57,48 @@ def serve(settings: LifecycleSettings, block: Block, month: Month, draws: Draws)
     complaint = joined & (u_complaint < logistic32(odds))
     keep = np.float32(s.stock_persistence)
     block["fault"], block["complaint"] = fault, complaint
+    block["fault_mended"] = joined & ~fault & (u_fault < prob)
     block["fault_stock"] = keep * block["fault_stock"] + fault
-    block["complaint_stock"] = keep * block["complaint_stock"] + complaint
+    cleared = np.where(fast, np.float32(1.0 - ticket.fast_relief), np.float32(1.0))
+    block["complaint_stock"] = keep * cleared * block["complaint_stock"] + complaint
+    block["experience_fatigue"] = np.float32(s.fatigue_persistence) * block["experience_fatigue"] + (
+        fault.astype(np.float32) + complaint + slow)
     pull = np.float32(1.0 - s.satisfaction_persistence) * (block["usual_satisfaction"] - block["satisfaction"])
     change = np.float32(s.fault_points) * fault + np.float32(s.complaint_points) * complaint
     block["satisfaction"] = np.clip(block["satisfaction"] + pull + change, 0.0, 100.0)
+    about = service.complaint_types(s, fault, block["bill_shock"], u_type)
+    block["complaint_type"] = np.where(complaint, about, block["complaint_type"])
+    # Months of tickets: those that go on, those opened now.
+    opens = complaint & (left == 0)
+    drawn = service.resolution_hours(ticket, about, block["broadband"], u_hours)
+    before_end = np.where(opens, 720.0 * (1.0 - draws.uniform(service.OPENING)), 720.0)
+    whole = np.where(opens, drawn, left)
+    worked = opens | (left > 0)
+    block["ticket_hours"] = np.where(opens, 0.0, block["ticket_hours"]) + np.minimum(whole, before_end) * worked
+    block["ticket_left_hours"] = np.where(worked, whole - before_end, 0.0)
+    block["ticket_open"] = block["ticket_left_hours"] > 0
+
+
+def contact(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
+    s = settings.contacts
+    u_hotline, u_shop, u_survey, u_logins = draws.lanes(contacts.EVENTS)
+    joined = block["join_month"] <= month.number
+    odds = np.full(len(block), logit(s.hotline_prob), np.float32)
+    for name, coefficient in s.hotline_log_odds.items():
+        odds += np.float32(coefficient) * block[name]
+    calls, visits = joined & (u_hotline < logistic32(odds)), joined & (u_shop < np.float32(s.shop_prob))
+    asked = joined & (u_survey < np.float32(s.survey_share))
+    keep = np.float32(settings.service.stock_persistence)
+    block["hotline"], block["shop_visit"], block["surveyed"] = calls, visits, asked
+    block["hotline_stock"] = keep * block["hotline_stock"] + calls
+    block["shop_stock"] = keep * block["shop_stock"] + visits
+    block["satisfaction"] = np.clip(block["satisfaction"] + np.float32(s.shop_points) * visits, 0.0, 100.0)
+    per_day = np.float32((s.app_shopping_factor - 1.0) / 30.0)
+    mean = s.app_logins_mean * block["app_habit"] * np.maximum(1.0 + per_day * block["shopping_days"], 0.0) * joined
+    again = np.maximum((mean / (1.0 + mean)).astype(np.float64), 1e-30)
+    block["app_logins"] = np.floor(np.log(u_logins.astype(np.float64)) / np.log(again))
+    answer = block["satisfaction"] / 10.0 + s.survey_noise_points * norm.ppf(draws.uniform(contacts.ANSWERS))
+    block["nps"] = np.where(asked, np.clip(np.rint(answer), 0, 10), block["nps"])
 
 
 def miss(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
@@ -70,12 +113,21 @@ def miss(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) 
 
 def shop(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
     s = settings.shopping
-    u_shop, u_click, _, _ = draws.lanes(shopping.EVENTS)
-    shops = u_shop < logistic32(weighted_sum(s.log_odds, block, intercept=logit(s.base_prob)))
-    usual = np.where(shops, logit(s.ad_click_prob), logit(s.ad_click_prob_otherwise))
+    u_shop, u_click, u_port, _ = draws.lanes(shopping.EVENTS)
+    begins = u_shop < logistic32(weighted_sum(s.log_odds, block, intercept=logit(s.base_prob)))
+    goes_on = block["shopping_until"] > month.number
+    starts = begins & ~goes_on & (block["join_month"] <= month.number)
+    looks = goes_on | starts
+    since = np.where(starts, draws.uniform(shopping.DAY), 0.0)
+    lasts = -np.log(draws.uniform(shopping.LENGTH)) * s.days_mean / 30
+    block["shopping_until"] = np.where(starts, month.number + since + lasts, block["shopping_until"])
+    usual = np.where(looks, logit(s.ad_click_prob), logit(s.ad_click_prob_otherwise))
     attentive = np.float32(s.ad_click_log_odds_attention) * (block["attention"] - np.float32(0.5))
     keep = np.float32(settings.service.stock_persistence)
-    block["shopping"] = shops
+    block["shopping"] = goes_on
+    part = np.minimum(block["shopping_until"] - np.float32(month.number), np.float32(1)) - since.astype(np.float32)
+    block["shopping_days"] = np.where(looks, np.float32(30) * np.maximum(part, 0), 0)
+    block["porting_request"] = looks & (u_port < np.float32(s.porting_request_prob))
     block["ad_click_stock"] = keep * block["ad_click_stock"] + (u_click < logistic32(usual + attentive))
 
 
@@ -119,7 +171,8 @@ def _declining(block: Block) -> Array:
 
 def steps(settings: LifecycleSettings) -> dict[str, Step]:
     """Return the steps by the name of the driver whose compiled step they can stand in for."""
-    return {"usage": partial(use, settings), "service": partial(serve, settings), "arrears": partial(miss, settings),
+    return {"usage": partial(use, settings), "service": partial(serve, settings),
+            "contacts": partial(contact, settings), "arrears": partial(miss, settings),
             "shopping": partial(shop, settings), "billing": partial(charge, settings.cost_to_serve),
             "tenure": partial(age, settings.suspension)}
 

@@ -40,7 +40,8 @@ def base() -> Subscribers:
 
 def stepped(step, base, name):
     """Let one driver step on a copy of a base."""
-    block = block_of(base.copy(), month=MONTH, promotion=0.5, season=0.3, network=np.sin(np.arange(N)))
+    block = block_of(base.copy(), month=MONTH, promotion=0.5, season=0.3, network=np.sin(np.arange(N)),
+                     mended_share=0.3)
     block["active_next_prob"], block["given_prob"] = base.ids % 11 / 10.0, base.ids % 7 / 6.0
     block["given_time"] = np.where(base.ids % 3, -np.inf, MONTH - 1.5)
     block["accepted"] = base.ids % 3
@@ -54,7 +55,7 @@ def flips(a, b, names):
     for name in names:
         if a[name].dtype.kind != "f":
             found[name] = a[name] != b[name]
-        elif name.endswith("_stock"):
+        elif name.endswith("_stock") or name == "app_logins":
             found[name] = np.abs(a[name] - b[name]) > 0.5
     return found
 
@@ -91,6 +92,12 @@ def test_a_month_of_one_driver(name, base, request):
     ("service", "service", "fault_prob", 0.1505),
     ("service", "service", "complaint_prob", 0.0502),
     ("service", "service", "satisfaction_persistence", 0.74999),
+    ("service", "service", "fatigue_persistence", 0.89999),
+    ("contacts", "contacts", "hotline_prob", 0.1003),
+    ("contacts", "contacts", "shop_prob", 0.0803),
+    ("contacts", "contacts", "survey_share", 0.1003),
+    ("contacts", "contacts", "app_logins_mean", 4.01),
+    ("contacts", "contacts", "shop_points", -1.0001),
     ("arrears", "arrears", "miss_prob", 0.1005),
     ("arrears", "arrears", "cure_prob", 0.602),
     ("shopping", "shopping", "base_prob", 0.1005),
