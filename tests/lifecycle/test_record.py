@@ -16,17 +16,10 @@ from churnsim.evaluation.ledger import COST_TO_SERVE, DISCOUNT, REALISED, REVENU
 from churnsim.evaluation.settings import EvaluationSettings
 from churnsim.lifecycle.block import Block, Month
 from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
-from churnsim.lifecycle.record import (
-    MEASURES,
-    Events,
-    Labels,
-    Panel,
-    Summary,
-    coded,
-    group_sizes,
-    latent_part,
-    state_table,
-)
+from churnsim.lifecycle.events import Events
+from churnsim.lifecycle.panel import Panel
+from churnsim.lifecycle.record import Labels, coded, latent_part, state_table
+from churnsim.lifecycle.summary import MEASURES, Summary, group_sizes
 from churnsim.lifecycle.treatment import Treatment
 from churnsim.population.categories import LOCALITIES, PAYMENTS, STATES
 from churnsim.population.columns import SCHEMA
@@ -87,6 +80,7 @@ def seven():
         undecided=[True, True, True, True, False, True, True],
         complaint=[True, True, False, False, False, True, True],
         fault=[True, False, True, True, False, False, True],
+        fault_mended=[True, True, False, False, True, False, True],
         revenue=[1.0, 10.004, 20.006, 30.0, 40.0, 50.0, 60.0],
         cost_to_serve=[1.0, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5],
         discount=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
@@ -105,7 +99,8 @@ def test_a_month_by_hand():
     postpaid, prepaid = (row.to_dict() for _, row in table.iloc[2:].iterrows())
     expected = {
         "subscribers": 4, "expected_subscribers": 1.0 + 0.5 + 0.125 + 0.0625 + 0.03125, "joined": 1, "decided": 1,
-        "departed": 1, "accepted": 2, "complaints": 2, "faults": 1, "revenue_cents": 1000 + 2001 + 4000 + 5000,
+        "departed": 1, "accepted": 2, "complaints": 2, "faults": 1, "faults_mended": 2,
+        "revenue_cents": 1000 + 2001 + 4000 + 5000,
         "cost_to_serve_cents": 150 + 250 + 450 + 550, "discount_cents": 200 + 300 + 600, "left.service": 0,
         "left.price": 1, "left.gone": 0, "state.prospect": 0, "state.entry": 1, "state.growth": 1, "state.stable": 1,
         "state.decline": 0, "state.suspended": 0, "state.churned": 2}
@@ -151,7 +146,7 @@ MANY = varied(np.arange(2600))
 TREATED = mixed(MANY.ids)
 # These are what a subscriber is seen to do, month by month.
 SEEN = ("active", "active_prob", "revenue", "cost_to_serve", "discount", "billed", "accepted", "undecided", "complaint",
-        "fault", "state", "decision_time", "departure_time", "cause", "join_month")
+        "fault", "fault_mended", "state", "decision_time", "departure_time", "cause", "join_month")
 
 
 def observed(by=GROUPS, **how):
@@ -184,6 +179,7 @@ def test_sums_over_groups_are_those_of_plain_numpy():
         "departed": joined & (np.ceil(seen["departure_time"]) == month + 1),
         "accepted": there & (seen["accepted"] > 0) & (seen["undecided"] > 0),
         "complaints": there & (seen["complaint"] > 0), "faults": there & (seen["fault"] > 0),
+        "faults_mended": there & (seen["fault_mended"] > 0),
         "revenue_cents": cents["revenue"],
         "cost_to_serve_cents": cents["cost_to_serve"], "discount_cents": cents["discount"] * seen["billed"],
         **{f"left.{cause}": joined & (np.floor(seen["decision_time"]) == month) & (base["cause"] == code)

@@ -26,12 +26,12 @@ Int64 = npt.NDArray[np.int64]
 MILLION = 1_000_000
 # Columns of the month, of those on the network when it starts; and of those still there when it ends, since the last
 # steps of a month bring them.
-WHILE_HERE = ("returned", "complaint", "fault")
+WHILE_HERE = ("returned", "complaint", "fault", "fault_mended")
 WHO_STAYS = ("downgraded", "value_fell")
-MEASURES = ("subscribers", "expected_subscribers", "joined", "returned", "complaints", "faults", "decided", "departed",
-            "downgraded", "value_fell", "lines_lost", "accepted", "revenue_cents", "cost_to_serve_cents",
-            "discount_cents")
-(SUBSCRIBERS, EXPECTED, JOINED, FIRST_HERE, _, _, DECIDED, DEPARTED, FIRST_STAYS, _, LINES_LOST, ACCEPTED, REVENUE,
+MEASURES = ("subscribers", "expected_subscribers", "joined", "returned", "complaints", "faults", "faults_mended",
+            "decided", "departed", "downgraded", "value_fell", "lines_lost", "accepted", "revenue_cents",
+            "cost_to_serve_cents", "discount_cents")
+(SUBSCRIBERS, EXPECTED, JOINED, FIRST_HERE, _, _, _, DECIDED, DEPARTED, FIRST_STAYS, _, LINES_LOST, ACCEPTED, REVENUE,
  COST_TO_SERVE, DISCOUNT) = range(len(MEASURES))
 
 
