@@ -14,18 +14,21 @@ if TYPE_CHECKING:
     from churnsim.api import History, Worked, simulate, simulate_to, twins, work
     from churnsim.calibration.calibrate import calibrate
     from churnsim.calibration.result import Calibration
+    from churnsim.experiment.lifetimes import lifetimes
     from churnsim.experiment.load import Loaded, load
+    from churnsim.experiment.offer_effects import OfferEffects, offers_table
     from churnsim.experiment.run import Result, run
     from churnsim.experiment.simulated import Simulated
     from churnsim.report.page import write_report
 
-__all__ = ["Calibration", "History", "Loaded", "Result", "Simulated", "Worked", "calibrate", "errors", "load", "run",
-           "simulate", "simulate_to", "twins", "work", "write_report"]
+__all__ = ["Calibration", "History", "Loaded", "OfferEffects", "Result", "Simulated", "Worked", "calibrate", "errors",
+           "lifetimes", "load", "offers_table", "run", "simulate", "simulate_to", "twins", "work", "write_report"]
 
 _MODULES = {"History": "api", "Worked": "api", "simulate": "api", "simulate_to": "api", "twins": "api", "work": "api",
             "Calibration": "calibration.result", "calibrate": "calibration.calibrate",
-            "Loaded": "experiment.load", "load": "experiment.load", "Result": "experiment.run",
-            "run": "experiment.run", "Simulated": "experiment.simulated", "write_report": "report.page"}
+            "OfferEffects": "experiment.offer_effects", "offers_table": "experiment.offer_effects",
+            "lifetimes": "experiment.lifetimes", "Loaded": "experiment.load", "load": "experiment.load",
+            "Result": "experiment.run", "run": "experiment.run", "Simulated": "experiment.simulated", "write_report": "report.page"}
 
 
 def __getattr__(name: str) -> Any:

@@ -164,7 +164,7 @@ class _Runner:
 
     def _one(self, engine: Lifecycle, rows: Rows, offer: str | None, stayers: Float64 | None) -> _Lives:
         m, years = len(rows), self.years
-        found = _Lives(*(np.zeros((years, m)) for _ in range(4)), np.zeros((years, len(self.causes), m)))
+        found = _Lives(*(np.zeros(shape) for shape in (*[(years, m)] * 4, (years, len(self.causes), m))))
         self._leaving = np.zeros((len(self.causes), m))
         table = engine.offers
 

@@ -2,8 +2,8 @@
 
 net value = saved margin - offer cost - contact cost, where with D = policy world minus reference world,
 discounted: saved revenue = D revenue; saved margin = D (revenue - cost to serve); offer cost = D (retention
-discount + direct offer cost, once or monthly); contact cost = D contact cost. Beside them, and in none of them: D of the
-margin after the horizon, and - D of what replacing those who left costs.
+discount + direct offer cost, once or monthly); contact cost = D contact cost. Beside them, and in none of them:
+D of the margin after the horizon, and - D of what replacing those who left costs.
 """
 
 from __future__ import annotations

@@ -72,7 +72,8 @@ class Sbg:
 def fit_sbg(survivors: Sequence[float] | Float64) -> Sbg:
     """Fit the law to a survival table by maximum likelihood.
 
-    Log-likelihood: sum of (n(t-1) - n(t)) log P(T = t) over periods, plus n(last) log S(last); P(T = t) = S(t-1) - S(t).
+    Log-likelihood: sum of (n(t-1) - n(t)) log P(T = t) over periods, plus n(last) log S(last), where
+    P(T = t) = S(t-1) - S(t).
 
     Parameters
     ----------
@@ -90,7 +91,8 @@ def fit_sbg(survivors: Sequence[float] | Float64) -> Sbg:
         raise DataError("survivors: must be 3 or more finite numbers that start above 0 and never rise "
                         f"(got {n.tolist()})")
     if n[0] == n[-1] or n[1] == 0.0:
-        raise DataError(f"survivors: nothing can be fitted if nobody leaves, or all in the first period (got {n.tolist()})")
+        raise DataError("survivors: nothing can be fitted if nobody leaves, or all in the first period "
+                        f"(got {n.tolist()})")
     lost, periods = -np.diff(n), np.arange(len(n))
 
     def loss(logs: Float64) -> float:

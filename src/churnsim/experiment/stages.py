@@ -92,8 +92,8 @@ def fit_models(world: World) -> Models:
     """Run the pilot and learn from it."""
     e = world.experiment
     rate = e.evaluation.discount_rate_annual
-    trial = run_pilot(world.pilot_population(), e.pilot, tries=e.campaign.offers, engine=world.engine, signals=e.signals,
-                      channels=e.channels, capacity=e.capacity, rate_annual=rate)
+    trial = run_pilot(world.pilot_population(), e.pilot, tries=e.campaign.offers, engine=world.engine,
+                      signals=e.signals, channels=e.channels, capacity=e.capacity, rate_annual=rate)
     return Models(trial, e.uplift, churn_model=e.signals.churn_model,
                   risk_horizon_months=e.signals.risk_horizon_months, outcome_months=e.pilot.outcome_months,
                   horizon_months=e.evaluation.horizon_months, rate_annual=rate,
@@ -159,7 +159,8 @@ def truth(world: World, history_cell: Cell) -> Cell:
     reach, contact_cost, allowed = world.reach(table)
     accept = np.column_stack([
         acceptance_prob(e.offers[arm.offer], base, engine=world.engine, month=month,
-                        channel_factor=odds_factor(e.offers[arm.offer], arm.channel, e.channels)) for arm in world.arms()])
+                        channel_factor=odds_factor(e.offers[arm.offer], arm.channel, e.channels))
+        for arm in world.arms()])
     found = responses(base, world.inner_engines(), e.evaluation, offers=e.campaign.offers, month=month,
                       contact_time=planned_contact_time(e.signals.list_delay_days))
     effects = expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()], accept=accept,

@@ -15,8 +15,8 @@ from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, make_key
 from churnsim.experiment.settings import Experiment
 from churnsim.lifecycle.default import Lifecycle
-from churnsim.lifecycle.leaving import Watch
 from churnsim.lifecycle.drivers import word_of_mouth
+from churnsim.lifecycle.leaving import Watch
 from churnsim.lifecycle.market import arrivals, make_market
 from churnsim.offers.table import OfferTable, offer_table
 from churnsim.policy.plan import Arm

@@ -7,6 +7,7 @@ with limited money or staff, does to them stands there before the month is stepp
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -137,7 +138,7 @@ def _meet(base: Subscribers, rows: Rows, contact: Contact) -> None:
     base["contact_stock"][rows] += ONE
 
 
-def _please(base: Subscribers, rows: Rows, points: Amounts) -> None:
+def _please(base: Subscribers, rows: Rows, points: npt.NDArray[np.floating[Any]]) -> None:
     base["satisfaction"][rows] = np.clip(base["satisfaction"][rows] + points, 0.0, 100.0)
 
 

@@ -24,7 +24,8 @@ def check_offers(offers: Offers, *, causes: tuple[str, ...], covariates: tuple[s
         yield ("offers",), f"at most {MOST_OFFERS} offers (got {len(offers)}); take some out"
     for name, offer in offers.items():
         found = (_effects(offer, causes), _discount(offer), _lasting(offer), _lock_in(offer), _bundle(offer),
-                 _coming_back(offer), _eligibility(offer.eligibility), _acceptance(offer.acceptance, covariates, channels))
+                 _coming_back(offer), _eligibility(offer.eligibility),
+                 _acceptance(offer.acceptance, covariates, channels))
         for part in found:
             for path, message in part:
                 yield ("offers", name, *path), message
