@@ -94,7 +94,7 @@ def net_value_figure(run: Run, scenario: str, *, name: str) -> Picture:
             axes[1].set_title("The same, enlarged")
             _enlarge(axes[1], policies, near)
         _money_axis(axes, run)
-        _legend_below(figure, axes[0], columns=2)
+        legend_below(figure, axes[0], columns=2)
 
     best = policies[-1]
     words = (
@@ -102,7 +102,7 @@ def net_value_figure(run: Run, scenario: str, *, name: str) -> Picture:
         f"{number(best['net_value']['mean'])}, {policies[0]['name']} lowest with "
         f"{number(policies[0]['net_value']['mean'])} {currency}. The policy table has the numbers."
     )
-    return _picture(name, title, words, draw, height=1.6 + 0.42 * len(policies))
+    return make_picture(name, title, words, draw, height=1.6 + 0.42 * len(policies))
 
 
 def _estimates(ax: Axes, run: Run, policies: Sequence[dict[str, Any]]) -> None:
@@ -223,13 +223,13 @@ def reach_figure(run: Run) -> Picture | None:
         ax.set_xlim(0.0, 100.0)
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("% of those targeted; at the bars: subscribers, mean over replicates", fontsize=9)
-        _legend_below(figure, ax, columns=3)
+        legend_below(figure, ax, columns=3)
 
     words = (
         f"Bars for each policy, scenario {scenario}: of those targeted, the shares who were reached, who "
         "were reached before they had decided to leave, and who accepted. The policy table has the numbers."
     )
-    return _picture("reach", title, words, draw, height=1.5 + 0.72 * len(policies))
+    return make_picture("reach", title, words, draw, height=1.5 + 0.72 * len(policies))
 
 
 def risk_figure(run: Run) -> Picture | None:
@@ -288,7 +288,7 @@ def risk_figure(run: Run) -> Picture | None:
         "in bins of predicted risk, beside a line as if effect grew in proportion to risk. Right: true net "
         "value per subscriber on each list under the budget, in bins of predicted risk."
     )
-    return _picture("risk_and_effect", title, words, draw, height=4.2)
+    return make_picture("risk_and_effect", title, words, draw, height=4.2)
 
 
 def _styles(run: Run) -> dict[str, tuple[str, str, str]]:
@@ -343,21 +343,23 @@ def budget_figure(run: Run) -> Picture | None:
         ax.set_xlabel(f"budget, {currency}", fontsize=9)
         ax.set_ylabel(f"net value, {currency}, {confidence_text(run)}", fontsize=9)
         ax.grid(color="#dddddd", linewidth=0.6)
-        _legend_below(figure, ax, columns=3)
+        legend_below(figure, ax, columns=3)
 
     words = (
         f"Lines of net value at budgets of {', '.join(map(number, sorted(budgets)))} {currency}, one for "
         "each policy under the budget; leaving everybody alone is the line at 0."
     )
-    return _picture("net_value_by_budget", title, words, draw, height=4.6)
+    return make_picture("net_value_by_budget", title, words, draw, height=4.6)
 
 
-def _legend_below(figure: Figure, ax: Axes, *, columns: int) -> None:
+def legend_below(figure: Figure, ax: Axes, *, columns: int) -> None:
+    """Put a legend of what `ax` shows below all panels."""
     handles, labels = ax.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
 
 
-def _picture(name: str, title: str, description: str, draw: Callable[[Figure], None], *, height: float) -> Picture:
+def make_picture(name: str, title: str, description: str, draw: Callable[[Figure], None], *, height: float) -> Picture:
+    """Return a figure 9 inches wide and `height` high, with what `draw` puts into it."""
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(9.0, height), layout="constrained")
         figure.suptitle(title, fontweight="bold", fontsize=11)

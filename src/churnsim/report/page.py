@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -84,20 +84,29 @@ def write_report(folder: str | Path) -> Path:
 
 def page_text(run: Run, pictures: Sequence[Picture]) -> str:
     """Return the page of a run."""
+    scenarios = [_scenario_section(run, scenario, pictures) for scenario in run.scenarios]
+    return rendered(
+        "page.html.j2",
+        {
+            "run": run,
+            "facts": _facts(run),
+            "interval": confidence_text(run),
+            "kinds": {run.kind(name) for name in run.config["policies"]},
+            "scenarios": scenarios,
+            "background": _background(run, pictures),
+        },
+    )
+
+
+def rendered(template: str, content: Mapping[str, object]) -> str:
+    """Return a template of this package, filled; the macros of parts.html.j2 are at its hand."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["minus"] = _minus
-    template = (resources.files("churnsim.report") / "page.html.j2").read_text(encoding="utf-8")
-    scenarios = [_scenario_section(run, scenario, pictures) for scenario in run.scenarios]
-    return environment.from_string(template).render(
-        run=run,
-        facts=_facts(run),
-        interval=confidence_text(run),
-        kinds={run.kind(name) for name in run.config["policies"]},
-        scenarios=scenarios,
-        background=_background(run, pictures),
-    )
+    files = resources.files("churnsim.report")
+    text = "".join((files / name).read_text(encoding="utf-8") for name in ("parts.html.j2", template))
+    return environment.from_string(text).render(content)
 
 
 def _minus(text: str) -> str:
