@@ -22,6 +22,7 @@ QUIET = {
     "usage": {"noise_log_sd": 0.0}, "notice_days": 0.0,
     "service": {"fault_prob": 1e-9, "complaint_prob": 1e-9, "complaint_log_odds": {}},
     "shopping": {"base_prob": 1e-9, "log_odds": {}}, "arrears": {"miss_prob": 1e-9},
+    "contacts": {"shop_prob": 0.0},
     "suspension": {"enter_prob": 1e-9}, "contract": {"renewal_prob": 0.0},
 }
 

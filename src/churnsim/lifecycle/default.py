@@ -45,7 +45,8 @@ def default_drivers(settings: LifecycleSettings, around: Market, table: OfferTab
         raise ValueError(f"the offer table is made for {made_for} causes, the lifecycle has "
                          f"{len(settings.causes)}; give offer_table the causes of the lifecycle")
     hazards = _hazards(settings, table, apparent=False)
-    causes = Driver("causes", reads=hazards.reads, causes=hazards.causes, hazards=hazards.hazards)
+    causes = Driver("causes", reads=hazards.reads, causes=hazards.causes, hazards=hazards.hazards,
+                    update=hazards.update)
     return (market.driver(around), plan.prices(around), usage.driver(settings), recharge.driver(settings.recharge),
             service.driver(settings, table), contacts.driver(settings),
             arrears.driver(settings),

@@ -58,6 +58,9 @@ class Driver:
     causes, hazards
         Causes of leaving that it adds, and ``hazards(block)``, their monthly hazards, (causes, n) float32, of
         the columns it reads.
+    update
+        ``update(before, after, hazards, written)``: the hazards when the columns `written` went from what they
+        are in the block `before` to what they are in `after`; None: ``hazards(after)``. For speed only.
     changes
         What may happen within the month.
     hosts
@@ -80,6 +83,7 @@ class Driver:
     columns: tuple[Column, ...] = ()
     causes: tuple[str, ...] = ()
     hazards: Callable[[Block], Float32] | None = None
+    update: Callable[[Block, Block, Float32, frozenset[str]], Float32] | None = None
     changes: tuple[Change, ...] = ()
     hosts: tuple[Change, ...] = ()
     after: tuple[str, ...] = ()

@@ -15,13 +15,15 @@ import numpy.typing as npt
 from churnsim.core.compiled import njit
 from churnsim.core.draws import Ids, fill_high_words, uniform_scalar
 from churnsim.core.smooth import exp64_scalar, exp_scalar
-from churnsim.lifecycle.block import Block
-from churnsim.lifecycle.covariates import COVARIATES, covariate_matrix
+from churnsim.lifecycle.block import Array, Block
+from churnsim.lifecycle.covariates import COVARIATES
 from churnsim.lifecycle.settings import Cause
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int8 = npt.NDArray[np.int8]
+
+OFFER_COLUMNS = ("offer_code", "offer_left_months", "responsiveness", "habituation")
 
 
 class HazardTable:
@@ -44,41 +46,62 @@ class HazardTable:
         for row, cause in enumerate(causes.values()):
             for name, coefficient in cause.coefficients.items():
                 self.weights[row, self.covariates.index(name)] = coefficient
+        self._terms = tuple((name, np.flatnonzero(column), column[column != 0.0])
+                            for name, column in zip(self.covariates, self.weights.T, strict=True))
         self.log_multipliers = log_multipliers
         self.habituation = np.float32(habituation)
         self.reads = tuple(dict.fromkeys((
-            "offer_code", "offer_left_months", "responsiveness", "habituation",
-            *(column for name in self.covariates for column in COVARIATES[name].reads))))
+            *OFFER_COLUMNS, *(column for name in self.covariates for column in COVARIATES[name].reads))))
 
     def hazards(self, block: Block) -> Float32:
         """Return monthly hazards, (causes, n) float32: exp(intercept + weights . covariates + offer's effect)."""
-        out = np.empty((len(self.causes), len(block)), np.float32)
-        _hazards(covariate_matrix(self.covariates, block), self.weights, self.intercepts,
-                 np.flatnonzero(block["offer_left_months"] > 0), block["offer_code"], block["responsiveness"],
-                 block["habituation"], self.habituation, self.log_multipliers, out)
+        out = np.repeat(self.intercepts[:, None], len(block), axis=1)
+        for name, users, weights in self._terms:
+            _add(COVARIATES[name].compute(block), users, weights, out)
+        _effect(np.flatnonzero(block["offer_left_months"] > 0), block["offer_code"], block["responsiveness"],
+                block["habituation"], self.habituation, self.log_multipliers, out)
+        _exponential(out)
         return out
+
+    def update(self, before: Block, after: Block, hazards: Float32, written: frozenset[str]) -> Float32:
+        """Return hazards after the columns `written` changed, (causes, n) float32: only what reads them is weighed."""
+        change = np.zeros_like(hazards)
+        for name, users, weights in self._terms:
+            if not written.isdisjoint(COVARIATES[name].reads):
+                _add(COVARIATES[name].compute(after), users, weights, change)
+                _add(COVARIATES[name].compute(before), users, -weights, change)
+        if not written.isdisjoint(OFFER_COLUMNS):
+            for block, sign in ((after, 1.0), (before, -1.0)):
+                _effect(np.flatnonzero(block["offer_left_months"] > 0), block["offer_code"], block["responsiveness"],
+                        block["habituation"], self.habituation, np.float32(sign) * self.log_multipliers, change)
+        _exponential(change)
+        change *= hazards
+        return change
+
+
+# One covariate after the other, straight from its column: a matrix of all of them would not stay in the cache.
+@njit
+def _add(x: Array, users: Ids, weights: Float32, out: Float32) -> None:
+    for m in range(users.shape[0]):
+        row, weight = out[users[m]], weights[m]
+        for j in range(row.shape[0]):
+            row[j] += weight * np.float32(x[j])
 
 
 @njit
-def _hazards(x: Float32, weights: Float32, intercepts: Float32, offered: Ids, code: Int8,
-             responsiveness: Float32, habituation: Float32, per_offer: np.float32, log_multipliers: Float32,
-             out: Float32) -> None:
-    strength = np.empty(offered.shape[0], np.float32)
+def _effect(offered: Ids, code: Int8, responsiveness: Float32, accepted_before: Float32, habituation: np.float32,
+            log_multipliers: Float32, out: Float32) -> None:
     for m in range(offered.shape[0]):
-        strength[m] = responsiveness[offered[m]] * exp_scalar(-per_offer * habituation[offered[m]])
-    for k in range(weights.shape[0]):
+        j = offered[m]
+        strength = responsiveness[j] * exp_scalar(-habituation * accepted_before[j])
+        for k in range(out.shape[0]):
+            out[k, j] += log_multipliers[code[j], k] * strength
+
+
+@njit
+def _exponential(out: Float32) -> None:
+    for k in range(out.shape[0]):
         row = out[k]
-        for j in range(row.shape[0]):
-            row[j] = intercepts[k]
-        for f in range(weights.shape[1]):
-            weight = weights[k, f]
-            if weight != np.float32(0.0):
-                column = x[f]
-                for j in range(row.shape[0]):
-                    row[j] += weight * column[j]
-        for m in range(offered.shape[0]):
-            j = offered[m]
-            row[j] += log_multipliers[code[j], k] * strength[m]
         for j in range(row.shape[0]):
             row[j] = exp_scalar(row[j])
 
@@ -141,24 +164,35 @@ def fire_in_pieces(ids: Ids, month_word: int, streams: Ids, k0: int, k1: int, ti
     hazards
         (1 + changes, causes, n): before the first change, after it, after the second, ...
     """
-    changes = times.shape[0]
-    for j in range(ids.shape[0]):
-        time[j] = np.inf
-        winner[j] = 0
-        for k in range(hazards.shape[1]):
-            left = -math.log(uniform_scalar(ids[j], month_word, streams[k], k0, k1))
-            since = 0.0
-            for r in range(changes + 1):
+    n, changes = ids.shape[0], times.shape[0]
+    words = np.empty(n, np.uint32)
+    whole = np.empty(n, np.float64)
+    time[:] = np.inf
+    winner[:] = 0
+    for k in range(hazards.shape[1]):
+        fill_high_words(ids, month_word, streams[k], k0, k1, words)
+        whole[:] = 0.0
+        for r in range(changes + 1):
+            for j in range(n):
+                since = times[r - 1, j] if r > 0 else 0.0
                 until = times[r, j] if r < changes else 1.0
-                gain = hazards[r, k, j] * (until - since)
-                if left <= gain:
-                    at = since + left / hazards[r, k, j]
-                    if at < time[j]:
-                        time[j] = at
-                        winner[j] = k + 1
-                    break
-                left -= gain
-                since = until
+                whole[j] += hazards[r, k, j] * (until - since)
+        for j in range(n):
+            rest = np.float32(np.uint32(0xFFFFFFFF) - (words[j] | LOWEST)) * np.float32(2.0**-32)
+            if rest <= whole[j] * SLACK:
+                left = -math.log(uniform_scalar(ids[j], month_word, streams[k], k0, k1))
+                since = 0.0
+                for r in range(changes + 1):
+                    until = times[r, j] if r < changes else 1.0
+                    gain = hazards[r, k, j] * (until - since)
+                    if left <= gain:
+                        at = since + left / hazards[r, k, j]
+                        if at < time[j]:
+                            time[j] = at
+                            winner[j] = k + 1
+                        break
+                    left -= gain
+                    since = until
 
 
 @njit

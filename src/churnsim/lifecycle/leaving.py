@@ -8,13 +8,14 @@ from typing import TypeAlias
 
 import numpy as np
 
+from churnsim.core.compiled import njit
 from churnsim.core.draws import Key, counter, stream
-from churnsim.lifecycle.block import Block, Draws, Float32, Float64, Ids, Month
+from churnsim.lifecycle.block import Array, Block, Draws, Float32, Float64, Ids, Month
 from churnsim.lifecycle.driver import Driver
 from churnsim.lifecycle.hazards import fire, fire_in_pieces, survive, survive_in_pieces
 from churnsim.lifecycle.incidence import incidence
 
-NO_ROWS, NO_TIMES = np.zeros(0, np.int64), np.zeros(0)
+NO_ROWS = np.zeros(0, np.int64)
 
 # Is told the probability to resolve to leave this month by each cause, (causes, n), the clocks integrated out.
 Watch: TypeAlias = Callable[[Block, Float64], None]
@@ -30,6 +31,39 @@ class _Pieces:
     rows: Ids
     times: Float64
     hazards: Float32
+
+
+class _Gathered(dict[str, Array]):
+    """Columns of a block at some rows, gathered when they are first looked at."""
+
+    def __init__(self, block: Block, rows: Ids, names: tuple[str, ...], known: dict[str, Array]) -> None:
+        super().__init__(known)
+        self.block, self.rows, self.names = block, rows, names
+
+    def __missing__(self, name: str) -> Array:
+        if name not in self.names:
+            raise KeyError(name)
+        self[name] = self.block[name].take(self.rows, axis=-1)
+        return self[name]
+
+
+def _gathered(block: Block, rows: Ids, names: tuple[str, ...], known: dict[str, Array]) -> Block:
+    some = Block(block.schema, block.ids[rows], {}, month=block.month, arm=block.arm)
+    some.columns = _Gathered(block, rows, names, known)
+    return some
+
+
+@njit
+def _lay_out(first: Ids, time: Float64, start: Float32, then: Float32, times: Float64, between: Float32) -> None:
+    """Fill times (changes, m) and hazards (1 + changes, causes, m) from lists, row j's from `first[j]` on."""
+    for k in range(start.shape[0]):
+        for j in range(start.shape[1]):
+            between[0, k, j] = start[k, j]
+            for r in range(times.shape[0]):
+                here = first[j] + r < first[j + 1]
+                between[r + 1, k, j] = then[k, first[j] + r] if here else between[r, k, j]
+                if k == 0 and here:
+                    times[r, j] = time[first[j] + r]
 
 
 class Leaving:
@@ -111,33 +145,50 @@ class Leaving:
         """Let the changes of the month happen in the order of time, and weigh the causes after each."""
         found = [(change, *change.when(block, month, draws)) for change in self.changes]
         found = [(change, row, time) for change, row, time in found if len(row)]
-        row = np.concatenate([NO_ROWS, *(row for _, row, _ in found)])
-        time = np.concatenate([NO_TIMES, *(time for _, _, time in found)])
+        if not found:
+            return _Pieces(NO_ROWS, np.ones((0, 0)), np.empty((1, len(self.causes), 0), np.float32))
+        changes = [change for change, _, _ in found]
+        row = np.concatenate([row for _, row, _ in found])
+        time = np.concatenate([time for _, _, time in found])
         of = np.repeat(np.arange(len(found)), [len(row) for _, row, _ in found])
-        hit = np.concatenate([NO_ROWS, *(np.arange(len(row)) for _, row, _ in found)])
+        hit = np.concatenate([np.arange(len(row)) for _, row, _ in found])
         if len(found) > 1 or (row[1:] <= row[:-1]).any():
-            order = np.lexsort((time, row))
+            # By row, then time, then registration; a sort of mostly sorted keys is 4 times faster than a lexsort.
+            order = np.argsort(2.0 * row + time, kind="stable")
             row, time, of, hit = row[order], time[order], of[order], hit[order]
-        is_first = np.ones(len(row), bool)
-        is_first[1:] = row[1:] != row[:-1]
-        first = np.flatnonzero(is_first)
-        place = np.cumsum(is_first) - 1
-        nth = np.arange(len(row)) - first[place]
-        rows = row[first]
-        rounds = int(nth.max()) + 1 if len(row) else 0
-        times = np.ones((rounds, len(rows)))
-        between = np.empty((1 + rounds, len(self.causes), len(rows)), np.float32)
-        between[0] = hazards.take(rows, axis=1)
-        for r in range(rounds):
-            now = np.flatnonzero(nth == r)
-            times[r, place[now]] = time[now]
-            for k, (change, _, _) in enumerate(found):
+        first = np.flatnonzero(np.concatenate(([True], row[1:] != row[:-1])))
+        nth = np.arange(len(row)) - np.repeat(first, np.diff(first, append=len(row)))
+        rounds = [np.flatnonzero(nth == r) for r in range(int(nth.max()) + 1)]
+        written = frozenset(name for change in changes for name in change.writes if name in self.reads)
+        before = _gathered(block, row, self.reads, {name: block[name].take(row, axis=-1) for name in written})
+        after = _gathered(block, row, self.reads, {name: before[name].copy() for name in written})
+        for now in rounds:
+            for k, change in enumerate(changes):
                 mine = now[of[now] == k]
                 if len(mine):
                     change.act(block, row[mine], hit[mine], month, draws)
-            between[r + 1] = between[r]
-            between[r + 1][:, place[now]] = self._hazards(block.some(row[now], self.reads))
-        return _Pieces(rows, times, between)
+            for name in written:
+                after[name][..., now] = block[name][..., row[now]]
+        then = self._updated(before, after, hazards.take(row, axis=1), written)
+        times = np.ones((len(rounds), len(first)))
+        between = np.empty((1 + len(rounds), len(self.causes), len(first)), np.float32)
+        _lay_out(np.append(first, len(row)), time, hazards.take(row[first], axis=1), then, times, between)
+        return _Pieces(row[first], times, between)
+
+    def _updated(self, before: Block, after: Block, hazards: Float32, written: frozenset[str]) -> Float32:
+        """Return the hazards after each change, (causes, changes), from those of the month's start."""
+        joined = after["join_month"] <= after.month.number
+        at = 0
+        for driver in self.sources:
+            own = slice(at, at := at + len(driver.causes))
+            if written.isdisjoint(driver.reads):
+                continue
+            if driver.update is not None:
+                hazards[own] = driver.update(before, after, hazards[own], written)
+            else:
+                assert driver.hazards is not None
+                hazards[own] = driver.hazards(after) * joined
+        return hazards
 
     def _probabilities(self, block: Block, month: Month, hazards: Float32, pieces: _Pieces, moment: Float64
                        ) -> None:

@@ -53,7 +53,8 @@ def everything():
     for name, values in {
         "discount_share": k % 3 / 4.0, "discount_left_months": k % 2, "discount_shock": k % 5 / 5.0,
         "wake": k % 4 / 4.0, "offer_code": k % (1 + len(OFFERS)), "offer_left_months": k % 3,
-        "arrears_months": k % 4, "ad_click_stock": k % 2, "fault_stock": k % 3, "usage_deviation": k % 5 / 5.0,
+        "arrears_months": k % 4, "ad_click_stock": k % 2, "porting_request": k % 2,
+        "shopping": k % 2, "shopping_until": 3.5 + k % 5 / 2.0, "shopping_days": k % 3, "fault_stock": k % 3, "usage_deviation": k % 5 / 5.0,
     }.items():
         base[name] = values
     contact_time = np.where(IDS % 3 > 0, (IDS % 29) / 29.0, np.inf)
