@@ -196,7 +196,8 @@ def test_twins_are_the_truth_of_a_run(exp, history, truth):
     world = make_world(exp.experiment, replicate=0, folder=exp.folder)
     before = stages.history(world)
     found = stages.truth(world, before)
-    table = observe(stages.decision_base(before), month=8, settings=exp.experiment.signals, key=world.key)
+    base = stages.decision_base(before, world.engine.schema)
+    table = observe(base, month=8, settings=exp.experiment.signals, key=world.key)
     reach, contact_cost, _ = world.reach(table)
     assert np.array_equal(truth.index, before.arrays["ids"])
     for k, arm in enumerate(world.arms()):
@@ -255,7 +256,7 @@ def test_realised_twins_stand_beside_the_expected_ones(exp, history, truth):
     found = churnsim.twins(history, channel="sms", realised=True)
     pd.testing.assert_frame_equal(found[truth.columns], truth)
     world = make_world(exp.experiment, replicate=0, folder=exp.folder)
-    base = stages.decision_base(stages.history(world))
+    base = stages.decision_base(stages.history(world), world.engine.schema)
     once = realised_responses(base, world.engine, exp.experiment.evaluation, month=8,
                               contact_time=planned_contact_time(exp.experiment.signals.list_delay_days))
     for code, name in enumerate(("contact", *world.offers.names)):

@@ -26,7 +26,7 @@ from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.reasons import reasons_of_leavers
-from churnsim.lifecycle.record import labels_of, state_table
+from churnsim.lifecycle.record import state_table
 from churnsim.signals.observe import active_rows
 
 if TYPE_CHECKING:
@@ -79,15 +79,15 @@ class History:
         Returns
         -------
         pyarrow.Table
-            `subscriber` (the id), `source_id` if there is a table, and the columns of
-            :data:`churnsim.population.columns.SCHEMA`, without the error of the operator's systems. A
+            `subscriber` (the id), `source_id` if there is a table, and the columns of docs/columns.md, then
+            those of further drivers, without the error of the operator's systems. A
             history is six columns: ``usage_gb_lag1`` is the month before `month`. `state` is "churned" for
             those who have left, whose other values are what they would be had they stayed. `departure_time`
             and `decision_time` are in months since the start, null where it has not come to that; without
             `latent`, `departure_time` is null for those who have not left yet. `stated_reason` is what leavers
             said, "none" for others; the true `cause` is latent.
         """
-        labels = labels_of(self.experiment.offers, self.experiment.lifecycle.causes)
+        labels = _world(self.experiment, self.folder, replicate=self.replicate, month=self.month).labels
         table = state_table(self.base, month=self.month, labels=labels, latent=latent, source_id=self.source_id)
         said = reasons_of_leavers(self.base, month=self.month, settings=self.experiment.lifecycle,
                                   key=make_key(seed=self.experiment.seed, replicate=self.replicate))

@@ -53,7 +53,7 @@ def test_history_keeps_those_whom_the_operator_counts_as_active_as_they_were(wor
     silent = (base["payment"] == 1) & (base["departure_time"] > MONTH - 3)
     there = base.take(np.flatnonzero((base["departure_time"] > MONTH) | silent))
     assert (there["departure_time"] <= MONTH).any()
-    kept = stages.decision_base(cells["history"])
+    kept = stages.decision_base(cells["history"], world.engine.schema)
     assert np.array_equal(kept.ids, there.ids) and cells["history"].facts["subscribers"] == len(there) < len(base)
     for name in SCHEMA:
         assert np.array_equal(kept[name], there[name]), name
@@ -81,7 +81,7 @@ def test_odds_are_scaled_by_the_channels_factor() -> None:
 
 
 def test_the_plan_knows_every_arm(world: World, cells: dict[str, Cell]) -> None:
-    base = stages.decision_base(cells["history"])
+    base = stages.decision_base(cells["history"], world.engine.schema)
     plan = stages.load_plan(world, cells["plan"], base.ids)
     assert [arm.name for arm in plan.arms] == [
         f"{offer} by {channel}" for offer in world.experiment.offers for channel in ("call", "sms")
@@ -102,7 +102,7 @@ def test_the_plan_knows_every_arm(world: World, cells: dict[str, Cell]) -> None:
 
 
 def test_planned_reach_goes_by_the_habit_of_the_channel(world: World, cells: dict[str, Cell]) -> None:
-    base = stages.decision_base(cells["history"])
+    base = stages.decision_base(cells["history"], world.engine.schema)
     plan = stages.load_plan(world, cells["plan"], base.ids)
     sms = world.experiment.channels["sms"]
     expected = np.minimum(sms.read_prob * base["read_habit"].astype(np.float64), 1.0)  # type: ignore[union-attr]
@@ -177,8 +177,8 @@ def test_risk_and_effect_correlate_over_those_with_an_arm() -> None:
 
 def test_replicates_share_nothing_but_the_settings(cells: dict[str, Cell]) -> None:
     other = small_world("population.size=800", replicate=1)
-    found = stages.decision_base(stages.history(other))
-    mine = stages.decision_base(cells["history"])
+    found = stages.decision_base(stages.history(other), other.engine.schema)
+    mine = stages.decision_base(cells["history"], other.engine.schema)
     both = np.intersect1d(found.ids, mine.ids)
     assert len(both) > 300
     prices = [base["plan_price_amount"][np.isin(base.ids, both)] for base in (found, mine)]

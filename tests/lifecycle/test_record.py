@@ -441,8 +441,8 @@ def test_a_state_table_by_hand():
     assert told["cause"].to_pylist() == ["none", "gone", "service"]
     assert "source_id" not in told.column_names
     latent = [name for name in told.column_names if name not in table.column_names or name == "departure_time"]
-    assert latent_part(told).equals(told.select(["subscriber", *latent]))
-    assert latent_part(PANEL).column_names == ["subscriber", "month", *latent]
+    assert latent_part(told, SCHEMA).equals(told.select(["subscriber", *latent]))
+    assert latent_part(PANEL, SCHEMA).column_names == ["subscriber", "month", *latent]
 
 
 def test_codes_keep_all_labels():
@@ -451,7 +451,7 @@ def test_codes_keep_all_labels():
 
 
 def test_latent_columns_apart():
-    table = latent_part(PANEL)
+    table = latent_part(PANEL, SCHEMA)
     latent = [column.name for column in SCHEMA.values() if column.visibility == "latent"]
     assert table.column_names == ["subscriber", "month", *latent]
     assert table["satisfaction"].equals(PANEL["satisfaction"])

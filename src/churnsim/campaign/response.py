@@ -9,7 +9,7 @@ from churnsim.capacity.work import Channels
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, stream, uniform
 from churnsim.core.smooth import logit
-from churnsim.lifecycle.covariates import COVARIATES
+from churnsim.lifecycle.covariates import covariate
 from churnsim.lifecycle.default import Lifecycle
 from churnsim.offers.settings import Offer
 from churnsim.offers.table import OfferTable
@@ -41,7 +41,7 @@ def acceptance_prob(offer: Offer, base: Subscribers, *, engine: Lifecycle, month
     log_odds = np.full(len(base), logit(offer.acceptance.base_prob))
     log_odds += offer.acceptance.log_odds_per_fee_month * worth_in_fees(offer, base)
     for name, coefficient in offer.acceptance.coefficients.items():
-        log_odds += coefficient * np.asarray(COVARIATES[name].compute(before), dtype=np.float64)
+        log_odds += coefficient * np.asarray(covariate(name).compute(before), dtype=np.float64)
     # Far below the overflow of exp, and already certain.
     odds = channel_factor * np.exp(np.minimum(log_odds, 600.0))
     return np.asarray((1.0 - offer.acceptance.withdrawal_prob) * odds / (1.0 + odds), dtype=np.float64)

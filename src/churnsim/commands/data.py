@@ -67,7 +67,7 @@ def _simulate_table(loaded: Loaded, out: Path, latent: Path | None, replicate: i
     history = simulated(loaded, months=e.simulation.months, replicate=replicate)
     write_table(out, history.to_pandas())
     if latent is not None:
-        write_table(latent, latent_part(history.to_arrow(latent=True)).to_pandas())
+        write_table(latent, latent_part(history.to_arrow(latent=True), history.base.schema).to_pandas())
     show(f"wrote {out}: {len(history):,} subscribers after {e.simulation.months} months")
 
 

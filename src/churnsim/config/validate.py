@@ -46,19 +46,27 @@ def validate(model: type[S], tree: Tree, *, checks: Sequence[Check[S]] = ()) -> 
         copy in which wrong values are replaced by their default or bound; where there is neither, they do
         not run.
     """
-    instance, errors = _attempt(model, tree.data)
+    instance, findings = examine(model, tree.data, checks=checks)
+    if instance is None:
+        raise ConfigError(_report(findings, tree))
+    return instance
+
+
+def examine(
+    model: type[S], data: Any, *, checks: Sequence[Check[S]] = ()
+) -> tuple[S | None, list[tuple[KeyPath, str]]]:
+    """Make a settings instance from plain data; None with the findings, as :func:`validate` words them, if any."""
+    instance, errors = _attempt(model, data)
     if instance is not None:
         findings = _checked(instance, checks)
     else:
         schema = json_schema(model)
-        problems = _problems(errors, tree.data)
+        problems = _problems(errors, data)
         misshapen = [problem for problem in problems if not problem.is_range]
-        findings = [_finding(problem, schema, tree.data) for problem in misshapen or problems]
+        findings = [_finding(problem, schema, data) for problem in misshapen or problems]
         if not misshapen:
-            findings += _findings_after_repair(model, tree.data, schema, problems, checks)
-    if instance is None or findings:
-        raise ConfigError(_report(findings, tree))
-    return instance
+            findings += _findings_after_repair(model, data, schema, problems, checks)
+    return (None if findings else instance), findings
 
 
 @dataclass(frozen=True)

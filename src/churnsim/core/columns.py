@@ -69,6 +69,11 @@ class Schema(Mapping[str, Column]):
     def __len__(self) -> int:
         return len(self._columns)
 
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that are part of a subscriber's state."""
+        return tuple(column for column in self._columns.values() if column.scope == "stored")
+
 
 class Subscribers:
     """A base of subscribers as struct of arrays: `ids` (n,) int64 and one contiguous array a column.
@@ -93,9 +98,14 @@ class Subscribers:
     @classmethod
     def empty(cls, schema: Schema, ids: npt.NDArray[np.int64]) -> Subscribers:
         """Return a base whose stored columns are all zero."""
-        n = len(ids)
-        return cls(schema, ids, {c.name: np.zeros((HISTORY_MONTHS, n) if c.history else n, c.dtype)
-                                 for c in schema.values() if c.scope == "stored"})
+        return cls(schema, ids, {}).completed(schema)
+
+    def completed(self, schema: Schema) -> Subscribers:
+        """Return a base of a wider schema: what it has, not copied, and its further stored columns, all zero."""
+        n = len(self)
+        more = {c.name: np.zeros((HISTORY_MONTHS, n) if c.history else n, c.dtype)
+                for c in schema.stored if c.name not in self.columns}
+        return Subscribers(schema, self.ids, {**self.columns, **more})
 
     def lag(self, name: str, *, month: int, months_ago: int) -> Array:
         """Return a history column as it was `months_ago` (0 to 5) before `month`; a writable view."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ DEFAULT_PRESET = "data_grounded"
 PRESET_FILES = (".yaml", ".yml")
 # Mappings whose entries have names: an entry set to null is taken out.
 NAMED = (("offers",), ("channels",), ("policies",), ("scenarios",), ("sweep",), ("lifecycle", "causes"),
-         ("market", "competitors"), ("capacity", "teams"), ("uplift", "learners"))
+         ("lifecycle", "drivers"), ("market", "competitors"), ("capacity", "teams"), ("uplift", "learners"))
 # What all scenarios of an experiment share.
 COMMON = ("schema", "preset", "name", "seed", "replicates", "currency", "scenarios", "sweep", "gate")
 
@@ -76,7 +77,8 @@ def load_tree(tree: Tree, *, folder: Path, overrides: Iterable[str] = ()) -> Loa
     for text in overrides:
         tree = merge(tree, parse_assignment(text))
     full = _without_nulls(merge(_preset(tree, folder), tree))
-    experiment = validate(Experiment, full, checks=[check_experiment])
+    checks = [partial(check_experiment, folder=folder)]
+    experiment = validate(Experiment, full, checks=checks)
     scenarios = {BASE_SCENARIO: experiment}
     for name, patch in _patches(experiment, full).items():
         if name in scenarios:
@@ -85,7 +87,7 @@ def load_tree(tree: Tree, *, folder: Path, overrides: Iterable[str] = ()) -> Loa
         for key in COMMON:
             if key in patch.data:
                 raise ConfigError(f"{patch.origin((key,))}: {key}: a scenario cannot change it; remove it")
-        scenarios[name] = validate(Experiment, _without_nulls(merge(full, patch)), checks=[check_experiment])
+        scenarios[name] = validate(Experiment, _without_nulls(merge(full, patch)), checks=checks)
     return Loaded(experiment, scenarios, folder)
 
 

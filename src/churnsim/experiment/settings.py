@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -11,10 +12,12 @@ from churnsim.campaign.settings import CampaignSettings, PilotSettings
 from churnsim.capacity.checks import check_capacity
 from churnsim.capacity.settings import CapacitySettings, Channel
 from churnsim.config.base import Settings
+from churnsim.config.paths import KeyPath
+from churnsim.errors import ConfigError, DataError
 from churnsim.evaluation.settings import EvaluationSettings
 from churnsim.lifecycle.market_settings import MarketSettings, check_market
 from churnsim.lifecycle.record_settings import GROUPS, RecordSettings
-from churnsim.lifecycle.settings import LifecycleSettings, check_lifecycle
+from churnsim.lifecycle.settings import MOST_CAUSES, LifecycleSettings, check_lifecycle
 from churnsim.offers.checks import check_offers
 from churnsim.offers.settings import Offer
 from churnsim.policy.settings import BUDGETED, PolicySettings
@@ -22,7 +25,6 @@ from churnsim.population.settings import PopulationSettings, check_population
 from churnsim.signals.settings import SignalsSettings
 from churnsim.uplift.settings import UpliftSettings
 
-Path = tuple[str | int, ...]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=60)]
 
 
@@ -100,17 +102,46 @@ COUPLED = ("market.word_of_mouth couples subscribers, and a campaign is judged b
            "alone")
 
 
-def check_experiment(experiment: Experiment) -> Iterator[tuple[Path, str]]:
-    """Yield cross-reference findings as (key path, message)."""
-    from churnsim.lifecycle.covariates import COVARIATES
+def check_experiment(experiment: Experiment, *, folder: Path = Path()) -> Iterator[tuple[KeyPath, str]]:
+    """Yield cross-reference findings as (key path, message); paths in the experiment are relative to `folder`."""
+    findings = [*_check_sections(experiment), *_check_names(experiment, folder)]
+    yield from findings
+    if experiment.lifecycle.drivers and not findings:
+        yield from _check_month(experiment, folder)
 
-    covariates = tuple(COVARIATES)
+
+def _check_names(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath, str]]:
+    """Yield findings about drivers of the user's own and about names that they may declare: causes and covariates."""
+    from churnsim.lifecycle.covariates import COVARIATES
+    from churnsim.lifecycle.plugin import check_drivers, driver_covariates
+
+    drivers, findings = check_drivers(experiment.lifecycle.drivers, folder)
+    if findings:
+        yield from findings
+        return
+    yield from check_lifecycle(experiment.lifecycle, (*COVARIATES, *driver_covariates(drivers, stored=False)))
+    causes = (*experiment.lifecycle.causes, *(cause for driver in drivers for cause in driver.causes))
+    if drivers and len(causes) > MOST_CAUSES:
+        yield (("lifecycle", "drivers"), f"at most {MOST_CAUSES} causes with those of lifecycle.causes (got "
+               f"{len(causes)}); take some out")
+    yield from check_offers(experiment.offers, causes=causes, channels=tuple(experiment.channels),
+                            covariates=(*COVARIATES, *driver_covariates(drivers, stored=True)))
+
+
+def _check_month(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath, str]]:
+    """Yield why drivers do not fit together to a month."""
+    from churnsim.experiment.world import make_world
+
+    try:
+        make_world(experiment, replicate=0, folder=folder)
+    except (ConfigError, DataError) as error:
+        for line in str(error).splitlines():
+            yield ("lifecycle", "drivers"), line
+
+
+def _check_sections(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     yield from check_population(experiment.population)
     yield from check_market(experiment.market)
-    yield from check_lifecycle(experiment.lifecycle, covariates)
-    causes = tuple(experiment.lifecycle.causes)
-    yield from check_offers(experiment.offers, causes=causes, covariates=covariates,
-                             channels=tuple(experiment.channels))
     used = dict.fromkeys((*experiment.campaign.channels, experiment.pilot.channel,
                           *(p.channel for p in experiment.policies.values() if p.channel)))
     known = [name for name in used if name in experiment.channels]
@@ -130,7 +161,7 @@ def check_experiment(experiment: Experiment) -> Iterator[tuple[Path, str]]:
         yield from _check_policy(name, policy, experiment)
 
 
-def _check_campaign(experiment: Experiment) -> Iterator[tuple[Path, str]]:
+def _check_campaign(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     channels, pilot, campaign = experiment.channels, experiment.pilot, experiment.campaign
     if not experiment.offers or len(experiment.offers) > 100:
         yield ("offers",), f"between 1 and 100 offers are needed (got {len(experiment.offers)})"
@@ -169,7 +200,7 @@ def _check_campaign(experiment: Experiment) -> Iterator[tuple[Path, str]]:
         yield ("pilot", "control_share"), "must lie strictly between 0 and 1"
 
 
-def _check_campaign_offers(experiment: Experiment) -> Iterator[tuple[Path, str]]:
+def _check_campaign_offers(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     offers, named, channel = experiment.offers, experiment.campaign.offers, experiment.pilot.channel
     if not named:
         yield ("campaign", "offers"), f"name at least one of {', '.join(offers)}"
@@ -186,7 +217,7 @@ def _check_campaign_offers(experiment: Experiment) -> Iterator[tuple[Path, str]]
                    "channel; raise it above 0 or take the offer out of campaign.offers")
 
 
-def _check_simulation(experiment: Experiment) -> Iterator[tuple[Path, str]]:
+def _check_simulation(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     simulation, record = experiment.simulation, experiment.record
     for k, name in enumerate(record.by):
         if name not in GROUPS:
@@ -209,7 +240,7 @@ def _check_simulation(experiment: Experiment) -> Iterator[tuple[Path, str]]:
                f"{experiment.campaign_month}) when there is a campaign (got {simulation.months})")
 
 
-def _check_word_of_mouth(experiment: Experiment) -> Iterator[tuple[Path, str]]:
+def _check_word_of_mouth(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     talk, simulation = experiment.market.word_of_mouth, experiment.simulation
     if talk is None:
         return
@@ -224,7 +255,7 @@ def _check_word_of_mouth(experiment: Experiment) -> Iterator[tuple[Path, str]]:
         yield (("simulation", "policy"), f"{COUPLED}; set simulation.policy or market.word_of_mouth to null")
 
 
-def _check_policy(name: str, policy: PolicySettings, experiment: Experiment) -> Iterator[tuple[Path, str]]:
+def _check_policy(name: str, policy: PolicySettings, experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     at = ("policies", name)
     named = policy.kind in ("everyone", "everyone_capacity")
     for key, wanted in (("offer", named), ("channel", named), ("learner", policy.kind == "uplift_value")):

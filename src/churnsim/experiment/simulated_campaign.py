@@ -29,7 +29,6 @@ from churnsim.lifecycle.reasons import add_reasons
 from churnsim.policy.plan import ROWS, Plan
 from churnsim.policy.policies import choose, shortlist
 from churnsim.policy.settings import PolicySettings
-from churnsim.population.columns import SCHEMA
 from churnsim.uplift.models import Models
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def shortlisted(world: World, base: Subscribers, fitted: Models) -> Arrays:
     arrays: Arrays = {"listable": np.array(short.listable)}
     arrays |= {f"plan.{name}": getattr(short, name) for name in ROWS}
     arrays |= {f"months.{name}": values for name, values in short.months.items()}
-    arrays |= {f"base.{name}": some[name] for name in SCHEMA}
+    arrays |= {f"base.{name}": values for name, values in some.columns.items()}
     return arrays
 
 
@@ -141,11 +140,10 @@ def _whole_shortlist(world: World, store: Store, parts: Sequence[str], fitted: M
     whole: tuple[Plan, Subscribers] | None = None
     for arrays in map(store.arrays, parts):
         columns = {name: arrays[f"plan.{name}"] for name in ROWS}
-        months = {name.removeprefix("months."): values for name, values in arrays.items()
-                  if name.startswith("months.")}
+        months, stored = (_below(prefix, arrays) for prefix in ("months.", "base."))
         plan = Plan(arms=world.arms(), **columns, months=months, best=fitted.best,
                     pilot_channel=world.experiment.pilot.channel, listable=tuple(arrays["listable"].tolist()))
-        base = Subscribers(SCHEMA, columns["ids"], {name: arrays[f"base.{name}"] for name in SCHEMA})
+        base = Subscribers(world.engine.schema, columns["ids"], stored)
         if whole is not None:
             plan, base = Plan.concat([whole[0], plan]), Subscribers.concat([whole[1], base])
         order = np.argsort(plan.ids)
@@ -153,6 +151,10 @@ def _whole_shortlist(world: World, store: Store, parts: Sequence[str], fitted: M
         whole = plan.take(rows), base.take(rows)
     assert whole is not None
     return whole
+
+
+def _below(prefix: str, arrays: Arrays) -> Arrays:
+    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
 
 
 def _ledger(touched: Subscribers, books: Bookkeeper) -> pa.Table:

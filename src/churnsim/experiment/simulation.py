@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,15 @@ from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.simulated import Simulated
 from churnsim.experiment.store import Cell, Store, writing
-from churnsim.experiment.tasks import PLAN_SECTIONS, WORLD_SECTIONS, input_digests, run_cells, surroundings
+from churnsim.experiment.tasks import PLAN_SECTIONS, run_cells, surroundings, world_reads
 from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.engine import Observer
 from churnsim.lifecycle.events import Events
 from churnsim.lifecycle.panel import Panel
 from churnsim.lifecycle.reasons import add_reasons, reasons_of_leavers
-from churnsim.lifecycle.record import Labels, labels_of, latent_part, state_table
+from churnsim.lifecycle.record import Labels, latent_part, state_table
 from churnsim.lifecycle.summary import Summary, group_sizes
-from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import features, listed_rows, observe
 from churnsim.signals.quality import repeated_rows
 
@@ -71,10 +70,10 @@ class Simulation:
         """Whether a list is worked in the campaign month."""
         return self.experiment.simulation.policy is not None
 
-    @property
+    @cached_property
     def labels(self) -> Labels:
         """Names of offers and causes."""
-        return labels_of(self.experiment.offers, self.experiment.lifecycle.causes)
+        return self.world().labels
 
     def world(self) -> World:
         """Return the world, whose market lasts as long as the simulation."""
@@ -84,7 +83,7 @@ class Simulation:
         """Return an empty summary of the months from `start` on."""
         e = self.experiment
         regions = e.population.traits.regions
-        return Summary(e.record.by, group_sizes(e.record.by, regions=regions), causes=len(e.lifecycle.causes),
+        return Summary(e.record.by, group_sizes(e.record.by, regions=regions), causes=len(self.labels.causes),
                        start=start, months=self.months - start)
 
     def states(self, name: str, base: Subscribers, source_id: npt.NDArray[np.object_] | None = None
@@ -97,7 +96,7 @@ class Simulation:
         tables = {name: seen.append_column("stated_reason", said)}
         if e.record.latent:
             whole = state_table(base, month=self.months, labels=self.labels, latent=True)
-            tables[f"{name}_latent"] = latent_part(whole)
+            tables[f"{name}_latent"] = latent_part(whole, base.schema)
         return tables
 
     def jobs(self) -> list[Job]:
@@ -137,9 +136,7 @@ class Job:
 def _make_jobs(simulation: Simulation) -> list[Job]:
     e = simulation.experiment
     plain = e.plain()
-    reads: dict[str, Any] = {name: plain[name] for name in WORLD_SECTIONS}
-    reads |= {"inputs": input_digests(e, simulation.folder), "replicate": simulation.replicate,
-              "code": surroundings()}
+    reads = {**world_reads(e, simulation.folder), "replicate": simulation.replicate, "code": surroundings()}
     jobs = []
     learns: dict[str, Any] = {}
     if simulation.has_campaign:
@@ -194,7 +191,9 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
     observers += [each.observe for each in panel.values()] if record.panel_share > 0.0 else []
     observers += [at.observe for at in (before_campaign, before_snapshot) if at is not None]
     world.engine.run([(base, None)], start=0, months=months, observe=_all(observers))
-    frames: dict[str, pa.Table | None] = {name: _own_part(name, each.table()) for name, each in panel.items()}
+    frames: dict[str, pa.Table | None] = {name: each.table() for name, each in panel.items()}
+    if frames.get("panel_latent") is not None:
+        frames["panel_latent"] = latent_part(frames["panel_latent"], base.schema)
     if record.end_state:
         frames |= simulation.states("end_state", base, world.source_id(base))
     frames |= {
@@ -207,10 +206,6 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
         arrays |= shortlisted(world, before_campaign.base(), fitted_models(simulation.store, models))
     return Cell({"subscribers": len(base)}, arrays,
                 {name: table for name, table in frames.items() if table is not None})
-
-
-def _own_part(name: str, table: pa.Table | None) -> pa.Table | None:
-    return latent_part(table) if table is not None and name.endswith("_latent") else table
 
 
 def _all(observers: Sequence[Observer]) -> Observer:
@@ -235,8 +230,8 @@ class _At:
     def observe(self, block: Block) -> None:
         if block.month.number == self.month - 1:
             rows = listed_rows(block, month=self.month, silent_days=self.silent_days)
-            some = block.some(rows, tuple(SCHEMA))
-            self._parts.append((block.low, Subscribers(SCHEMA, some.ids, some.columns)))
+            some = block.some(rows, tuple(column.name for column in block.schema.stored))
+            self._parts.append((block.low, Subscribers(block.schema, some.ids, some.columns)))
 
     def base(self) -> Subscribers:
         return Subscribers.concat([part for _, part in sorted(self._parts, key=lambda item: item[0])])

@@ -14,7 +14,7 @@ from churnsim.campaign.money import monthly_margin, offer_cost
 from churnsim.campaign.pilot import run_pilot
 from churnsim.campaign.response import acceptance_prob, odds_factor
 from churnsim.campaign.wave import Assignment, Wave, nobody_assigned, planned_contact_time, run_wave
-from churnsim.core.columns import Subscribers
+from churnsim.core.columns import Schema, Subscribers
 from churnsim.core.draws import make_key
 from churnsim.core.money import CENTS
 from churnsim.evaluation.ledger import (
@@ -38,7 +38,6 @@ from churnsim.policy.plan import Plan
 from churnsim.policy.policies import Choice, choose
 from churnsim.policy.settings import PolicySettings
 from churnsim.population.categories import STATES
-from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import features, listed_rows, observe
 from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.models import Models
@@ -57,8 +56,8 @@ def history(world: World) -> Cell:
     leavers = [int(((decided >= m) & (decided < m + 1)).sum()) for m in range(e.campaign_month)]
     months = pd.DataFrame({"month": range(e.campaign_month), "subscribers": [int(s.sum()) for s in served],
                            "decided_to_leave": leavers})
-    causes = pd.DataFrame({"cause": ("none", *e.lifecycle.causes),
-                           "leavers": np.bincount(base["cause"], minlength=1 + len(e.lifecycle.causes))})
+    names = ("none", *world.engine.causes)
+    causes = pd.DataFrame({"cause": names, "leavers": np.bincount(base["cause"], minlength=len(names))})
     states = pd.DataFrame({"state": STATES, "subscribers": np.bincount(
         states_at(base, month=e.campaign_month), minlength=len(STATES))})
     frames = {"months": months, "causes": causes.iloc[1:], "states": states}
@@ -74,15 +73,15 @@ def history(world: World) -> Cell:
     return Cell({"subscribers": len(rows)}, {"ids": kept.ids, **kept.columns}, frames)
 
 
-def decision_base(cell: Cell) -> Subscribers:
+def decision_base(cell: Cell, schema: Schema) -> Subscribers:
     """Return the subscribers of a history cell, as they were when the campaign month started."""
-    return Subscribers(SCHEMA, cell.arrays["ids"], {name: cell.arrays[name] for name in SCHEMA}).copy()
+    return Subscribers(schema, cell.arrays["ids"], {c.name: cell.arrays[c.name] for c in schema.stored}).copy()
 
 
 def plan(world: World, history_cell: Cell) -> Cell:
     """Run the pilot, learn from it, and predict for the subscribers of the campaign."""
     models = fit_models(world)
-    base = decision_base(history_cell)
+    base = decision_base(history_cell, world.engine.schema)
     arrays = _predictions(world, models, base)
     best = {name: [b.offer, b.depth_share, b.value_amount] for name, b in models.best.items()}
     return Cell({"best": best, "monthly_rate": models.base_rate}, arrays, {"pilot": models.report})
@@ -153,7 +152,7 @@ def _plan(world: World, arrays: Mapping[str, npt.NDArray[Any]], best: Mapping[st
 def truth(world: World, history_cell: Cell) -> Cell:
     """Compute the true expected effect of every arm on everybody, and the money of the reference world."""
     e = world.experiment
-    base = decision_base(history_cell)
+    base = decision_base(history_cell, world.engine.schema)
     month = e.campaign_month
     table = observe(base, month=month, settings=e.signals, key=world.key)
     reach, contact_cost, allowed = world.reach(table)
@@ -192,7 +191,7 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     """Choose, work, resolve and judge one policy."""
     e = world.experiment
     settings = e.policies[name]
-    base = decision_base(history_cell)
+    base = decision_base(history_cell, world.engine.schema)
     knows = load_plan(world, plan_cell, base.ids)
     effects = TrueEffects(*(truth_cell.arrays[key] for key in ("net_value", "net_value_se", "staying")))
     choice = choose(settings, knows, budget=e.campaign.budget_amount, key=world.key, truth=effects)

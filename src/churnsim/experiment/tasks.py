@@ -22,6 +22,7 @@ from churnsim.errors import ConfigError, ResultsError
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment, policy_sections
 from churnsim.experiment.store import Store
+from churnsim.lifecycle.plugin import driver_digests
 
 STAGES = ("history", "plan", "truth", "policy")
 NUMERICAL = ("numpy", "scipy", "pandas", "numba", "scikit-learn", "lightgbm", "causalml", "simpy")
@@ -85,8 +86,7 @@ def make_tasks(loaded: Loaded) -> list[list[Task]]:
 
 def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task]:
     plain = e.plain()
-    inputs = input_digests(e, folder)
-    world = {name: plain[name] for name in WORLD_SECTIONS}
+    world = world_reads(e, folder)
     planning = {name: plain[name] for name in PLAN_SECTIONS}
     evaluation, channels = plain["evaluation"], plain["campaign"]["channels"]
 
@@ -95,7 +95,7 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
                        "code": surroundings()})
 
     for replicate in range(e.replicates):
-        first = key("history", replicate, (), {"world": world, "inputs": inputs})
+        first = key("history", replicate, (), world)
         yield Task(first, "history", scenario, replicate, None, (), e, folder)
         reads = {"planning": planning, "evaluation": evaluation, "channels": channels}
         knows = key("plan", replicate, (first,), reads)
@@ -109,13 +109,20 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
             yield Task(own, "policy", scenario, replicate, name, needs, e, folder)
 
 
+def world_reads(e: Experiment, folder: Path) -> dict[str, Any]:
+    """Return what a world depends on: sections, the order of what has codes by place, and the files it reads."""
+    plain = e.plain()
+    order = {"offers": list(e.offers), "causes": list(e.lifecycle.causes), "drivers": list(e.lifecycle.drivers)}
+    return {**{name: plain[name] for name in WORLD_SECTIONS}, "order": order, "inputs": input_digests(e, folder)}
+
+
 def input_digests(e: Experiment, folder: Path) -> dict[str, str]:
-    """Return the sha256 of every input file."""
+    """Return the sha256 of every input file: the operator's table and its mapping, the modules of further drivers."""
     import hashlib
 
+    found = {f"lifecycle.drivers.{name}": sha for name, sha in driver_digests(e.lifecycle.drivers, folder).items()}
     if e.population.table is None:
-        return {}
-    found = {}
+        return found
     for field in ("path", "mapping"):
         path = folder / getattr(e.population.table, field)
         try:

@@ -18,6 +18,8 @@ from churnsim.lifecycle.default import Lifecycle
 from churnsim.lifecycle.drivers import word_of_mouth
 from churnsim.lifecycle.leaving import Watch
 from churnsim.lifecycle.market import arrivals, make_market
+from churnsim.lifecycle.plugin import load_drivers
+from churnsim.lifecycle.record import Labels
 from churnsim.offers.table import OfferTable, offer_table
 from churnsim.policy.plan import Arm
 from churnsim.population.generate import OpeningTerms, entrant_ids, evaluation_ids, generate, pilot_ids
@@ -50,6 +52,12 @@ class World:
         """The offers as arrays."""
         return self.engine.offers
 
+    @property
+    def labels(self) -> Labels:
+        """What the codes of offers and causes mean."""
+        apparent = tuple(name for name, cause in self.experiment.lifecycle.causes.items() if cause.apparent)
+        return Labels(self.offers.names, self.engine.causes, apparent)
+
     def inner_engines(self, *, watch: Watch | None = None) -> list[Lifecycle]:
         """Return an engine an inner draw: other futures of the same market, keyed apart from the world.
 
@@ -65,7 +73,7 @@ class World:
             market = make_market(e.market, regions=e.population.traits.regions,
                                  cells_per_region=e.population.traits.cells_per_region, months=_months(e), key=key,
                                  past=self.engine.market, past_months=e.campaign_month)
-            engines.append(Lifecycle(e.lifecycle, market, self.offers, key=key, watch=watch))
+            engines.append(Lifecycle(e.lifecycle, market, self.offers, key=key, more=self.engine.more, watch=watch))
         return engines
 
     def table(self) -> ImportedTable | None:
@@ -114,7 +122,7 @@ class World:
             if last > first:
                 parts.append(generate(joiners[first:last], traits, key=self.key, join_month=month,
                                       terms=self.opening_terms()))
-        return Subscribers.concat(parts)
+        return Subscribers.concat(parts).completed(self.engine.schema)
 
     def _cut(self, joiners: int, row: int, n: int) -> int:
         """Return how many of a month's joiners belong to the partitions before row `row` of the start's `n`."""
@@ -128,7 +136,8 @@ class World:
         ids = pilot_ids(e.pilot.size)
         table = self.table()
         known = None if table is None else bootstrap(table, ids, key=self.key)
-        return generate(ids, e.population.traits, key=self.key, known=known, terms=self.opening_terms())
+        base = generate(ids, e.population.traits, key=self.key, known=known, terms=self.opening_terms())
+        return base.completed(self.engine.schema)
 
     def opening_terms(self) -> OpeningTerms:
         """Return what the lifecycle's rules make of a base at its start."""
@@ -178,9 +187,11 @@ def make_world(experiment: Experiment, *, replicate: int, folder: Path, months: 
     traits = experiment.population.traits
     market = make_market(experiment.market, regions=traits.regions, cells_per_region=traits.cells_per_region,
                          months=max(months, _months(experiment)), key=key)
-    offers = offer_table(experiment.offers, causes=tuple(experiment.lifecycle.causes))
     talk = experiment.market.word_of_mouth
-    more = () if talk is None else (word_of_mouth.driver(talk),)
+    own = () if talk is None else (word_of_mouth.driver(talk),)
+    more = (*own, *load_drivers(experiment.lifecycle.drivers, folder))
+    causes = (*experiment.lifecycle.causes, *(cause for driver in more for cause in driver.causes))
+    offers = offer_table(experiment.offers, causes=causes)
     lifecycle = Lifecycle(experiment.lifecycle, market, offers, key=key, more=more)
     return World(experiment, replicate, folder, key, lifecycle)
 

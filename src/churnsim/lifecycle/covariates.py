@@ -135,11 +135,16 @@ COVARIATES: dict[str, Covariate] = {
 }
 
 
+def covariate(name: str) -> Covariate:
+    """Return a covariate by name: one of :data:`COVARIATES`, else the column of that name, which a driver brings."""
+    return COVARIATES.get(name) or _column(name, "column of a driver")
+
+
 def covariate_matrix(names: tuple[str, ...], base: Subscribers) -> npt.NDArray[np.float32]:
     """Return the named covariates, shape (len(names), n), each row contiguous."""
     out = np.empty((len(names), len(base)), np.float32)
     for row, name in enumerate(names):
-        out[row] = COVARIATES[name].compute(base)
+        out[row] = covariate(name).compute(base)
     return out
 
 
@@ -147,10 +152,10 @@ def weighted_sum(weights: dict[str, float], base: Subscribers, *, intercept: flo
     """Return intercept + sum of weight x covariate, (n,) float32."""
     total = np.full(len(base), intercept, np.float32)
     for name, weight in weights.items():
-        total += np.float32(weight) * COVARIATES[name].compute(base)
+        total += np.float32(weight) * covariate(name).compute(base)
     return total
 
 
 def columns_read(names: dict[str, float]) -> tuple[str, ...]:
     """Return the columns that the named covariates read."""
-    return tuple(dict.fromkeys(column for name in names for column in COVARIATES[name].reads))
+    return tuple(dict.fromkeys(column for name in names for column in covariate(name).reads))

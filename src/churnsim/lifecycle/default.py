@@ -29,6 +29,7 @@ from churnsim.lifecycle.engine import Engine
 from churnsim.lifecycle.hazards import HazardTable
 from churnsim.lifecycle.leaving import Leaving, Watch
 from churnsim.lifecycle.market import Market
+from churnsim.lifecycle.plugin import with_offers
 from churnsim.lifecycle.settings import LifecycleSettings
 from churnsim.offers.table import OfferTable
 
@@ -41,7 +42,7 @@ def default_drivers(settings: LifecycleSettings, around: Market, table: OfferTab
     ValueError
         The offer table is made for other causes than those of the lifecycle.
     """
-    if (made_for := table.log_multipliers.shape[1]) != len(settings.causes):
+    if (made_for := table.log_multipliers.shape[1]) < len(settings.causes):
         raise ValueError(f"the offer table is made for {made_for} causes, the lifecycle has "
                          f"{len(settings.causes)}; give offer_table the causes of the lifecycle")
     hazards = _hazards(settings, table, apparent=False)
@@ -80,7 +81,7 @@ class Lifecycle(Engine):
     around
         Market state for every calendar month the engine will be asked for.
     table
-        The offer table; its causes must be those of `settings`, in order.
+        The offer table; its causes must be those of `settings`, then those of `more` if offers act on them too.
     key
         Every draw depends on it.
     more
@@ -99,13 +100,16 @@ class Lifecycle(Engine):
 
     def __init__(self, settings: LifecycleSettings, around: Market, table: OfferTable, *, key: Key,
                  more: Sequence[Driver] = (), watch: Watch | None = None) -> None:
-        drivers = (*default_drivers(settings, around, table), *more)
+        drivers = (*default_drivers(settings, around, table),
+                   *with_offers(more, table.log_multipliers[:, len(settings.causes):],
+                                habituation=settings.contact.habituation))
         leaving = Leaving(drivers, notice_months=days_to_months(settings.notice_days), names=tuple(settings.causes),
                           watch=watch)
         super().__init__((*drivers, leaving.driver()), schema=LIFECYCLE_SCHEMA, key=key)
         self.settings = settings
         self.market = around
         self.offers = table
+        self.more = tuple(more)
         self.causes = leaving.names
         self.competing = leaving.causes
 

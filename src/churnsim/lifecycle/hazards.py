@@ -16,7 +16,7 @@ from churnsim.core.compiled import njit
 from churnsim.core.draws import Ids, fill_high_words, uniform_scalar
 from churnsim.core.smooth import exp64_scalar, exp_scalar
 from churnsim.lifecycle.block import Array, Block
-from churnsim.lifecycle.covariates import COVARIATES
+from churnsim.lifecycle.covariates import covariate
 from churnsim.lifecycle.settings import Cause
 
 Float32 = npt.NDArray[np.float32]
@@ -51,13 +51,13 @@ class HazardTable:
         self.log_multipliers = log_multipliers
         self.habituation = np.float32(habituation)
         self.reads = tuple(dict.fromkeys((
-            *OFFER_COLUMNS, *(column for name in self.covariates for column in COVARIATES[name].reads))))
+            *OFFER_COLUMNS, *(column for name in self.covariates for column in covariate(name).reads))))
 
     def hazards(self, block: Block) -> Float32:
         """Return monthly hazards, (causes, n) float32: exp(intercept + weights . covariates + offer's effect)."""
         out = np.repeat(self.intercepts[:, None], len(block), axis=1)
         for name, users, weights in self._terms:
-            _add(COVARIATES[name].compute(block), users, weights, out)
+            _add(covariate(name).compute(block), users, weights, out)
         _effect(np.flatnonzero(block["offer_left_months"] > 0), block["offer_code"], block["responsiveness"],
                 block["habituation"], self.habituation, self.log_multipliers, out)
         _exponential(out)
@@ -67,9 +67,9 @@ class HazardTable:
         """Return hazards after the columns `written` changed, (causes, n) float32: only what reads them is weighed."""
         change = np.zeros_like(hazards)
         for name, users, weights in self._terms:
-            if not written.isdisjoint(COVARIATES[name].reads):
-                _add(COVARIATES[name].compute(after), users, weights, change)
-                _add(COVARIATES[name].compute(before), users, -weights, change)
+            if not written.isdisjoint(covariate(name).reads):
+                _add(covariate(name).compute(after), users, weights, change)
+                _add(covariate(name).compute(before), users, -weights, change)
         if not written.isdisjoint(OFFER_COLUMNS):
             for block, sign in ((after, 1.0), (before, -1.0)):
                 _effect(np.flatnonzero(block["offer_left_months"] > 0), block["offer_code"], block["responsiveness"],

@@ -8,7 +8,6 @@ import pyarrow as pa
 from churnsim.core.draws import Key, stream, uniform
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.record import Labels, state_table
-from churnsim.population.columns import SCHEMA
 
 PANEL = stream("record.panel")
 
@@ -38,7 +37,7 @@ class Panel:
         sampled = uniform(self.key, PANEL, block.ids) < self.share
         rows = np.flatnonzero(sampled & (block["join_month"] <= month))
         if len(rows):
-            names = tuple(SCHEMA)
+            names = tuple(column.name for column in block.schema.stored)
             some = block.some(rows, (*names, *self.COLUMNS))
             table = state_table(some, month=month + 1, labels=self.labels, latent=self.latent)
             table = table.add_column(1, "month", pa.array(np.full(len(rows), month, np.int16)))

@@ -6,19 +6,17 @@ Recorders are observers of the engine: :mod:`churnsim.lifecycle.summary`, :mod:`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from churnsim.core.columns import HISTORY_MONTHS, Column, Subscribers
+from churnsim.core.columns import HISTORY_MONTHS, Column, Schema, Subscribers
 from churnsim.lifecycle.block import Array
 from churnsim.lifecycle.drivers.tenure import states_at
-from churnsim.lifecycle.settings import Cause
 from churnsim.lifecycle.views import SCHEMES
-from churnsim.population.columns import SCHEMA
 
 NONE = "none"
 
@@ -45,11 +43,6 @@ class Labels:
         return column.categories or named.get(column.name, ())
 
 
-def labels_of(offers: Iterable[str], causes: Mapping[str, Cause]) -> Labels:
-    """Return the labels of an experiment's offers and causes, in the order of the config."""
-    return Labels(tuple(offers), tuple(causes), tuple(name for name, cause in causes.items() if cause.apparent))
-
-
 def state_table(base: Subscribers, *, month: int, labels: Labels, latent: bool,
                 source_id: npt.NDArray[np.object_] | None = None) -> pa.Table:
     """Return a base at the start of `month` as a table, one row a subscriber, codes as dictionaries of labels.
@@ -64,7 +57,7 @@ def state_table(base: Subscribers, *, month: int, labels: Labels, latent: bool,
     Returns
     -------
     pyarrow.Table
-        `subscriber` (the id) and the columns of :data:`churnsim.population.columns.SCHEMA`. A history is six
+        `subscriber` (the id) and the stored columns of the base's schema. A history is six
         columns: ``usage_gb_lag1`` is the month before `month`. `state` is "churned" for those who have left, whose
         other values are what they would be had they stayed; beside it stand its views of five, four and three stages
         (:mod:`churnsim.lifecycle.views`), null where it has none. `departure_time` and `decision_time` are in months
@@ -74,7 +67,7 @@ def state_table(base: Subscribers, *, month: int, labels: Labels, latent: bool,
     columns: dict[str, pa.Array] = {"subscriber": pa.array(base.ids)}
     if source_id is not None:
         columns["source_id"] = pa.array(source_id, pa.string())
-    for column in SCHEMA.values():
+    for column in base.schema.stored:
         if latent or column.visibility == "observed":
             columns.update(_arrays(base, column, month, labels))
     if not latent:
@@ -86,8 +79,8 @@ def state_table(base: Subscribers, *, month: int, labels: Labels, latent: bool,
 def _arrays(base: Subscribers, column: Column, month: int, labels: Labels) -> Iterator[tuple[str, pa.Array]]:
     name = column.name
     if column.history:
-        for ago in range(1, HISTORY_MONTHS + 1):
-            yield f"{name}_lag{ago}", pa.array(base.lag(name, month=month, months_ago=ago))
+        for ago, at in enumerate(names_in_table(column), start=1):
+            yield at, pa.array(base.lag(name, month=month, months_ago=ago))
         return
     if name == "state":
         states = states_at(base, month=month)
@@ -102,10 +95,18 @@ def _arrays(base: Subscribers, column: Column, month: int, labels: Labels) -> It
         yield name, pa.array(values, mask=np.isinf(values) if values.dtype.kind == "f" else None)
 
 
-def latent_part(table: pa.Table) -> pa.Table:
-    """Return the latent columns of a table of states, beside its subscriber and month."""
+def names_in_table(column: Column) -> tuple[str, ...]:
+    """Return the columns of a table that hold a subscriber's column: six of a history, ``usage_gb_lag1`` and so on."""
+    if not column.history:
+        return (column.name,)
+    return tuple(f"{column.name}_lag{ago}" for ago in range(1, HISTORY_MONTHS + 1))
+
+
+def latent_part(table: pa.Table, schema: Schema) -> pa.Table:
+    """Return the latent columns of a table of states of `schema`, beside its subscriber and month."""
     keys = [name for name in ("subscriber", "month") if name in table.column_names]
-    return table.select([*keys, *(column.name for column in SCHEMA.values() if column.visibility == "latent")])
+    latent = [name for column in schema.stored if column.visibility == "latent" for name in names_in_table(column)]
+    return table.select([*keys, *latent])
 
 
 def coded(values: Array, labels: Sequence[str]) -> pa.DictionaryArray:

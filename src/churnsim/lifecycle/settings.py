@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -283,6 +283,15 @@ class StatedReasons(Settings):
     """Stated reason -> share, by true cause; shares add to 1. A cause that is not named is stated as it is."""
 
 
+class PluginDriver(Settings):
+    """A driver of one's own."""
+
+    driver: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+    """Its class, as module:Class; the module is a file beside the experiment file, or installed."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """What the class's Settings declare."""
+
+
 class LifecycleSettings(Settings):
     """How months pass."""
 
@@ -305,6 +314,8 @@ class LifecycleSettings(Settings):
     causes: dict[str, Cause]
     """Competing causes of leaving by name."""
     stated_reasons: StatedReasons
+    drivers: dict[str, PluginDriver] = Field(default_factory=dict)
+    """Drivers of one's own by name, in the order of the file; null takes one out."""
 
 
 MOST_CAUSES = 100
