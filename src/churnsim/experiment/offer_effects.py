@@ -106,7 +106,8 @@ def offers_table(exp: Loaded, *, offers: Collection[str] | None = None, years: i
                             month=e.campaign_month, contact_time=planned_contact_time(e.signals.list_delay_days),
                             rate_annual=e.evaluation.discount_rate_annual)
     cost = {name: _contact_cost(world, table, made, channel) for name, made in candidates.items()}
-    effects.insert(list(effects.columns).index("net_value_per_acceptor"), "contact_cost_per_acceptor", effects["offer"].map(cost))
+    place = list(effects.columns).index("net_value_per_acceptor")
+    effects.insert(place, "contact_cost_per_acceptor", effects["offer"].map(cost))
     return OfferEffects(effects, e.name, e.preset, e.seed, replicate, len(base), e.campaign_month, draws, channel,
                         e.currency)
 
