@@ -7,7 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from churnsim.lifecycle.treatment import Treatment, apply, contacts, everybody, fade, nobody
+from churnsim.lifecycle.treatment import Treatment, apply, contacts, everybody, fade, in_effect, nobody
+from churnsim.offers.settings import Offer
+from churnsim.offers.table import offer_table
+from churnsim.population.categories import NEEDS, STATES
 
 from .examples import lifecycle, offers, subscribers
 
@@ -151,3 +154,112 @@ def test_codes_and_lengths_are_checked():
         Treatment(np.array([0]), np.array([0.5]), np.array([-1], np.int8))
     with pytest.raises(ValueError, match=r"^row, time and accepted must be equally long \(got 1, 2, 1\)$"):
         Treatment(np.array([0]), np.array([0.5, 0.6]), np.array([1], np.int8))
+
+
+def settings(**changes):
+    return lifecycle(contact=changes).contact
+
+
+def accepting(base, contact=CONTACT, **offer):
+    """Let everybody accept an offer of these settings, at a contact that does nothing by itself."""
+    made = offer_table({"made": Offer(acceptance={"base_prob": 0.5}, **offer)}, causes=())
+    apply(base, np.arange(len(base)), np.ones(len(base), np.int8), offers=made, contact=contact)
+    return base
+
+
+def test_who_stays_from_habit_wakes_most():
+    """0.5 x (1 + 0.4 inertia) x (1 - attention), never below 0."""
+    base = subscribers(3, attention=[0.0, 0.5, 0.0], inertia=[1.0, -1.0, -3.0])
+    apply(base, np.arange(3), np.zeros(3, np.int8), offers=OFFERS, contact=settings(wake=0.5, wake_by_inertia=0.4))
+    assert base["wake"].tolist() == approx([0.7, 0.15, 0.0])
+
+
+def test_goodwill_by_attitude_and_fatigue_by_past_contacts():
+    """2 + 1.5 attitude - 1 x contacts before this one; the stock counts this one from now on."""
+    base = subscribers(3, attitude=[0.0, 1.0, -2.0], contact_stock=[0.0, 1.0, 2.5])
+    contact = settings(goodwill_points=2.0, goodwill_points_by_attitude=1.5, fatigue_points=-1.0, stock_persistence=0.8)
+    apply(base, np.arange(3), np.zeros(3, np.int8), offers=OFFERS, contact=contact)
+    assert base["satisfaction"].tolist() == approx([72.0, 72.5, 66.5])
+    assert base["contact_stock"].tolist() == approx([1.0, 2.0, 3.5])
+    fade(base, contact=contact)
+    assert base["contact_stock"].tolist() == approx([0.8, 1.6, 2.8])
+
+
+def test_the_second_of_two_contacts_meets_the_first():
+    base = subscribers(1)
+    contact = settings(goodwill_points=0.0, fatigue_points=-3.0)
+    for _ in range(2):
+        apply(base, np.arange(1), np.zeros(1, np.int8), offers=OFFERS, contact=contact)
+    assert base["satisfaction"][0] == approx(67.0)
+
+
+def test_fee_and_allowance_change_for_good():
+    """30 x 0.75 + 5; 10 GB x 0.7."""
+    base = accepting(subscribers(1), price_change_share=-0.25, price_added_amount=5.0, allowance_change_share=-0.3)
+    assert (base["plan_price_amount"][0], base["allowance_gb"][0]) == approx((27.5, 7.0))
+    fade(base, contact=CONTACT)
+    assert base["plan_price_amount"][0] == approx(27.5)
+
+
+def test_a_ladder_discounts_the_added_contract():
+    base = accepting(subscribers(1), ladder={"share_per_year": 0.05, "form": "compounding"}, contract_months_added=24)
+    assert base["discount_share"][0] == approx(0.0975) and base["discount_left_months"][0] == 24
+
+
+def test_what_the_account_has_from_then_on():
+    base = subscribers(3, device_age_months=30, need=[NEEDS.index(n) for n in ("roaming", "night_data", "none")])
+    accepting(base, adds=("broadband", "device"), meets_needs=("roaming", "smart_home"))
+    assert base["broadband"].tolist() == [1] * 3 and base["smart_home"].tolist() == [0] * 3
+    assert base["device_age_months"].tolist() == [0] * 3
+    assert base["need_met"].tolist() == [1, 0, 0]
+
+
+def test_a_lock_in_is_used_up_evenly():
+    """3 lines x 40 in four months."""
+    base = accepting(subscribers(1, lines=3), lock_in_amount=40.0, lock_in_months=4)
+    seen = []
+    for _ in range(5):
+        seen.append((float(base["lock_in_amount"][0]), int(base["lock_in_left_months"][0])))
+        fade(base, contact=CONTACT)
+    assert [left for _, left in seen] == [4, 3, 2, 1, 0]
+    assert [amount for amount, _ in seen] == approx([120.0, 90.0, 60.0, 30.0, 0.0])
+
+
+def test_a_second_lock_in_comes_on_top():
+    base = accepting(subscribers(1, lock_in_amount=50.0, lock_in_left_months=10), lock_in_amount=40.0, lock_in_months=4)
+    assert (base["lock_in_amount"][0], base["lock_in_left_months"][0]) == (90.0, 10)
+
+
+def test_an_offer_can_pause_the_service():
+    assert accepting(subscribers(1), suspends=True)["state"].tolist() == [STATES.index("suspended")]
+    assert accepting(subscribers(1))["state"].tolist() == [STATES.index("stable")]
+
+
+def test_months_since_an_offer_count_up_to_never():
+    base = subscribers(3, months_since_offer=[127, 126, 40])
+    treated(base, NONE, NONE, DISCOUNT)
+    seen = []
+    for _ in range(3):
+        seen.append(base["months_since_offer"].tolist())
+        fade(base, contact=CONTACT)
+    assert seen == [[127, 126, 0], [127, 127, 1], [127, 127, 2]]
+
+
+def test_an_offer_is_one_accepted_before_when_its_effect_ends_or_another_follows():
+    """The discount's effect lasts two months after that of acceptance; persistence 0.5."""
+    contact = settings(habituation_persistence=0.5)
+    base, followed = treated(subscribers(1), DISCOUNT), treated(subscribers(1), DISCOUNT)
+    stock = []
+    for _ in range(4):
+        stock.append(float(base["habituation"][0]))
+        fade(base, contact=contact)
+    assert stock == [0.0, 0.0, 0.0, 1.0] and base["habituation"][0] == 0.5
+    fade(followed, contact=contact)
+    assert treated(followed, RECOVERY)["habituation"].tolist() == [1.0]
+    fade(followed, contact=contact)
+    assert followed["habituation"].tolist() == [1.5]
+
+
+def test_factors_of_the_offer_in_effect():
+    base = subscribers(3, offer_code=[1, 1, 0], offer_left_months=[2, 0, 0])
+    assert in_effect(base, np.array([1.0, 0.4], np.float32)).tolist() == approx([0.4, 1.0, 1.0])
