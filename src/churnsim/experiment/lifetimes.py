@@ -54,7 +54,7 @@ def lifetimes(exp: Loaded, *, months: int = 60, fit_months: int = 24, by: str = 
         raise ConfigError(f"by: no such group {by!r}; there are {', '.join(GROUPS)}")
     start = exp.experiment.campaign_month
     world = make_world(exp.experiment, replicate=replicate, folder=exp.folder, months=start + months)
-    base = decision_base(history(world))
+    base = decision_base(history(world), world.engine.schema)
     groups = np.array(SCHEMA[by].categories)[base[by]]
     return lifetime_table(simulate_lifetimes(base, world.engine, start=start, months=months), groups=groups,
                           fit_months=fit_months, rate_annual=exp.experiment.evaluation.discount_rate_annual)

@@ -99,7 +99,7 @@ def offers_table(exp: Loaded, *, offers: Collection[str] | None = None, years: i
     _require_known("channel", channel, e.channels)
     evaluation = e.evaluation.model_copy(update={"inner_draws": draws, "horizon_months": MONTHS_PER_YEAR * years + 1})
     world = make_world(e.model_copy(update={"evaluation": evaluation}), replicate=replicate, folder=exp.folder)
-    base = decision_base(history(world))
+    base = decision_base(history(world), world.engine.schema)
     table = observe(base, month=e.campaign_month, settings=e.signals, key=world.key)
     candidates = _candidates(world, base, table, asked, channel)
     effects = offer_effects(base, lambda watch: world.inner_engines(watch=watch), candidates=candidates, years=years,

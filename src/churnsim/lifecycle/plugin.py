@@ -29,13 +29,13 @@ from churnsim.errors import ConfigError
 from churnsim.lifecycle.block import Block, Float32
 from churnsim.lifecycle.covariates import COVARIATES
 from churnsim.lifecycle.driver import Driver
+from churnsim.lifecycle.hazards import OFFER_COLUMNS
 from churnsim.lifecycle.settings import PluginDriver
 
 Entries = Mapping[str, PluginDriver]
 Finding = tuple[KeyPath, str]
 
 AT = ("lifecycle", "drivers")
-OFFER_COLUMNS = ("offer_code", "offer_left_months", "responsiveness", "habituation")
 
 # Modules beside experiment files, by path and sha256: an edited file is loaded again, also within one process.
 _modules: dict[tuple[Path, str], ModuleType] = {}
