@@ -1,51 +1,122 @@
-"""What the treatment table does to a block, by hand."""
+"""What offers cost after the contact, and how those accepted before weaken the next."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from churnsim.lifecycle.block import Month
-from churnsim.lifecycle.drivers import offers
-from churnsim.lifecycle.treatment import Treatment, contacts, everybody
+from churnsim.lifecycle.block import Block, Month
+from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
+from churnsim.lifecycle.default import Lifecycle
+from churnsim.lifecycle.drivers.offers import upkeep_driver
+from churnsim.lifecycle.hazards import HazardTable
+from churnsim.lifecycle.incidence import incidence
+from churnsim.lifecycle.market import make_market
+from churnsim.lifecycle.settings import Cause
+from churnsim.lifecycle.treatment import everybody
+from churnsim.offers.settings import Offer
+from churnsim.offers.table import offer_table
 
-from ..examples import block_of, draws_of, lifecycle, subscribers
-from ..examples import offers as offer_table_of
-
-TABLE = offer_table_of(causes=("price",))
-CAMPAIGN = offers.Offers(TABLE, lifecycle().contact)
-
-
-def test_contacts_are_of_the_first_month_alone():
-    block = block_of(subscribers(3))
-    block.treatment = contacts(np.array([0.5, np.inf, 0.25]), np.zeros(3, np.int8))
-    for month, expected in ((Month(7, first=True), ([0, 2], [0.5, 0.25])), (Month(7), ([], []))):
-        rows, times = CAMPAIGN.when(block, month, draws_of(block))
-        assert (rows.tolist(), times.tolist()) == expected
-    block.treatment = None
-    assert len(CAMPAIGN.when(block, Month(7, first=True), draws_of(block))[0]) == 0
+from ..examples import CELLS, KEY, REGIONS, constant, draws_of, lifecycle, market, subscribers
 
 
-def test_the_offer_accepted_stays_on_record_through_a_later_contact():
-    """The first contact accepts, the second only meets the subscriber again."""
-    block = block_of(subscribers(2))
-    code = TABLE.code("contract")
-    block.treatment = Treatment(np.array([0, 0, 1]), np.array([0.1, 0.3, 0.2]), np.array([code, 0, 0], np.int8))
-    for rows, hits in (([0, 1], [0, 2]), ([0], [1])):
-        CAMPAIGN.act(block, np.array(rows), np.array(hits), block.month, draws_of(block))
-    assert block["accepted"].tolist() == [code, 0]
-    assert block["offer_code"].tolist() == [code, 0]
-    assert block["contract_left_months"].tolist() == [13, 0]
+def table_of(causes=("price",), **offers):
+    made = {name: Offer(acceptance={"base_prob": 0.5}, **values) for name, values in offers.items()}
+    return offer_table(made, causes=causes)
 
 
-def test_when_and_with_what_chance_a_discount_was_given():
-    """A contract gives none, nor does a mere contact; after the first month nothing is given."""
-    discount, bound = TABLE.code("discount"), TABLE.code("contract")
-    block = block_of(subscribers(3), month=7)
-    block["given_time"], block["given_prob"], block["undecided_prob"] = -np.inf, 1.0, [0.9, 0.8, 0.7]
-    block.treatment = contacts(np.array([0.5, 0.25, 0.75]), np.array([discount, bound, 0], np.int8))
-    CAMPAIGN.step(block, Month(7, first=True), draws_of(block))
-    for _ in range(2):
-        assert block["given_time"].tolist() == [7.5, -np.inf, -np.inf]
-        assert block["given_prob"].tolist() == [0.9, 1.0, 1.0]
-        block.treatment = everybody(3, contact_time=0.9, accepted=discount)
-        CAMPAIGN.step(block, Month(8), draws_of(block))
+def engine_of(settings, table, watch=None):
+    around = make_market(market(), regions=REGIONS, cells_per_region=CELLS, months=60, key=KEY)
+    return Lifecycle(settings, around, table, key=KEY, watch=watch)
+
+
+def test_upkeep_is_that_of_the_offer_in_effect():
+    table = table_of(manager={"monthly_cost_amount": 8.0, "effect_months": 2}, gift={"direct_cost_amount": 3.0})
+    base = subscribers(4, offer_code=[1, 1, 2, 0], offer_left_months=[2, 0, 1, 0])
+    block = Block.over(base, LIFECYCLE_SCHEMA, month=Month(3))
+    upkeep_driver(table).step(block, Month(3), draws_of(base))
+    assert block["upkeep"].tolist() == [8.0, 0.0, 0.0, 0.0]
+
+
+def costs(engine, base, code, *, months=6, contact_time=0.5):
+    """Return upkeep due by month, (2, months): realised and expected, mean over subscribers."""
+    found = np.zeros((2, months))
+
+    def watch(block):
+        for k, name in enumerate(("billed", "billed_prob")):
+            found[k, block.month.number] += (block[name] * block["upkeep"]).sum() / len(base)
+
+    engine.run([(base, everybody(len(base), contact_time=contact_time, accepted=code))], start=0, months=months,
+               observe=watch)
+    return found
+
+
+def test_upkeep_is_paid_each_month_of_the_effect_for_who_is_there_and_had_not_decided_before():
+    """Hazard 0.2 a month, notice a third: at month m the chance is exp(-0.2 (m - 1/3)), that of the contact at most.
+
+    At a contact at 0.9 those who decided before are owed nothing although they are served until 1.23: in month 1 the
+    chance is that of being undecided at 0.9.
+    """
+    settings = lifecycle(causes=constant(price=0.2))
+    engine = engine_of(settings, table_of(manager={"monthly_cost_amount": 10.0, "effect_months": 3}))
+    n = 20_000
+    realised, expected = costs(engine, subscribers(n), 1, contact_time=0.9)
+    chances = [0.0, *(np.exp(-0.2 * max(m - 1.0 / 3.0, 0.9)) for m in (1, 2, 3)), 0.0, 0.0]
+    assert expected == pytest.approx(10.0 * np.array(chances), rel=1e-5)
+    # 4 standard errors of a share, three months: false alarm 2e-4.
+    assert realised == pytest.approx(expected, abs=4 * 10.0 * 0.5 / np.sqrt(n))
+
+
+def test_a_mere_gift_leaves_alone_to_whom_the_running_discount_was_given():
+    table = table_of(gift={"direct_cost_amount": 3.0}, manager={"monthly_cost_amount": 8.0, "effect_months": 2})
+    given = {}
+    for code in (1, 2):
+        seen = []
+        engine_of(lifecycle(causes=constant(price=0.2)), table).run(
+            [(subscribers(1), everybody(1, contact_time=0.5, accepted=code))], start=0, months=1,
+            observe=lambda block, seen=seen: seen.append((block["given_time"][0], block["given_prob"][0])))
+        given[code] = seen[0]
+    assert given[1] == (-np.inf, 1.0)
+    assert given[2] == (0.5, pytest.approx(np.exp(-0.1), rel=1e-6))
+
+
+def test_offers_accepted_before_weaken_the_next():
+    """0.4 to the power responsiveness x exp(-0.5 x accepted before)."""
+    table = table_of(discount={"hazard_multipliers": {"price": 0.4}, "effect_months": 3})
+    base = subscribers(4, offer_code=1, offer_left_months=[1, 1, 1, 0], responsiveness=[1.0, 1.0, 2.0, 1.0],
+                       habituation=[0.0, 2.0, 1.0, 5.0])
+    made = HazardTable({"price": Cause(intercept=np.log(0.1))}, table.log_multipliers, habituation=0.5)
+    assert "habituation" in made.reads
+    block = Block.over(base, LIFECYCLE_SCHEMA, month=Month(3))
+    strength = np.array([1.0, np.exp(-1.0), 2.0 * np.exp(-0.5), 0.0])
+    assert made.hazards(block)[0] == pytest.approx(0.1 * 0.4**strength, rel=1e-5)
+
+
+def test_leaving_by_cause_by_hand():
+    """Three at hazards 0.1 and 0.3, the second from 0.25 on at 0.1 and 0.6, the third after a hazard of 1."""
+    hazards = np.array([[0.1] * 3, [0.3] * 3], np.float32)
+    pieces = np.array([[[0.1], [0.3]], [[0.1], [0.6]]], np.float32)
+    found = incidence(np.array([0.0, 0.0, 1.0]), hazards, rows=np.array([1]), times=np.array([[0.25]]), pieces=pieces)
+    whole = 1.0 - np.exp(-0.4)
+    early, late = 1.0 - np.exp(-0.1), np.exp(-0.1) * (1.0 - np.exp(-0.7 * 0.75))
+    assert found[0] == pytest.approx([whole / 4, early / 4 + late / 7, np.exp(-1.0) * whole / 4], rel=1e-6)
+    assert found[1] == pytest.approx([whole * 3 / 4, early * 3 / 4 + late * 6 / 7, np.exp(-1.0) * whole * 3 / 4],
+                                     rel=1e-6)
+
+
+def test_leaving_by_cause_adds_up_to_leaving():
+    """In lively months, contacts, contract ends and all."""
+    summed = np.zeros(400)
+    settings = lifecycle()
+    table = table_of(tuple(settings.causes), discount={"hazard_multipliers": {"price": 0.4}, "effect_months": 3})
+
+    def watch(block, by_cause):
+        assert by_cause.shape == (len(settings.causes), len(block)) and (by_cause >= 0.0).all()
+        summed[block.low:block.high] += by_cause.sum(axis=0)
+
+    engine = engine_of(settings, table, watch)
+    base = subscribers(400, contract_left_months=np.arange(400) % 7)
+    last = []
+    engine.run([(base, everybody(400, contact_time=0.3, accepted=1))], start=0, months=8, realise=False,
+               observe=lambda block: last.append(block["cumulated_hazard"].copy()))
+    assert summed == pytest.approx(1.0 - np.exp(-last[-1]), rel=1e-6)
