@@ -12,12 +12,11 @@ from churnsim.core.smooth import exp32, logistic32, logit
 from churnsim.lifecycle.block import Array, Block, Draws, Month
 from churnsim.lifecycle.covariates import COVARIATES, weighted_sum
 from churnsim.lifecycle.driver import Driver, Step
-from churnsim.lifecycle.drivers import arrears, contacts, service, shopping, tenure, usage
+from churnsim.lifecycle.drivers import arrears, contacts, plan, recharge, service, shopping, tenure, usage
 from churnsim.lifecycle.settings import CostToServe, LifecycleSettings, Suspension
 from churnsim.population.categories import STATES
-from churnsim.population.generate import initial_state
 
-DECLINE, SUSPENDED, PROSPECT, ENTRY = (STATES.index(name) for name in ("decline", "suspended", "prospect", "entry"))
+PROSPECT, ENTRY, GROWTH, STABLE, DECLINE, SUSPENDED, _ = range(len(STATES))
 
 
 def use(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
@@ -25,17 +24,71 @@ def use(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -
     noise = (draws.lanes(usage.NOISE).sum(axis=0) - np.float32(2.0)) * np.float32(np.sqrt(3.0))
     deviation = np.float32(s.persistence) * block["usage_deviation"] + np.float32(s.noise_log_sd) * noise
     block["usage_deviation"] = deviation
+    u_idle = draws.lanes(usage.IDLE, 2)[0]
+    fall = np.where(u_idle < s.idle_prob, -np.log(u_idle / np.float32(s.idle_prob)), 0.0) * s.idle_log_depth
+    ungrown = s.growth_log * np.exp(-block["tenure_months"] / s.growth_months)
+    swing = (deviation - ungrown - fall).astype(np.float32)
+    ahead = np.clip(block["shopping_until"] - np.float32(month.number), 0.0, 1.0) * block["shopping"]
+    looked = np.minimum(np.maximum(block["shopping_days"] / np.float32(30.0), ahead), 1.0)
+    stays = (1.0 - (1.0 - s.shopping_factor) * looked).astype(np.float32)
     paused = block["state"] == SUSPENDED
-    used = exp32(block["usage_level"] + deviation)
-    used[block["shopping"] == 1] *= np.float32(s.shopping_factor)
-    used[paused] = 0.0
-    over = np.maximum(used - block["allowance_gb"], np.float32(0.0))
-    bill = block["plan_price_amount"] + np.float32(s.overage_price_per_gb) * over
+    stays[paused] = 0.0
+    used = stays * exp32(block["usage_level"] + swing)
+    over = np.float32(s.overage_price_per_gb) * np.maximum(used - block["allowance_gb"], np.float32(0.0))
+    bill = block["plan_price_amount"] + over
     bill[paused] *= np.float32(settings.suspension.fee_share)
     before = sum(block.ago("bill_amount", months) for months in (1, 2, 3)) / np.float32(3.0)
     block["bill_shock"] = np.clip(np.log(np.maximum(bill, 0.01) / np.maximum(before, 0.01)), 0.0, 2.0)
+    block["overage_amount"] = over
     block.ago("usage_gb", 0)[...] = used
+    block.ago("voice_minutes", 0)[...] = stays * exp32(
+        block["voice_level"] + np.float32(s.voice_share_of_deviation) * swing)
     block.ago("bill_amount", 0)[...] = bill
+
+
+def top_up(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
+    s = settings.recharge
+    u_skip, u_day, _, _ = draws.lanes(recharge.EVENTS)
+    pays_before = (block["payment"] == 1) & (block["join_month"] <= month.number)
+    due = pays_before & (block["balance_amount"] < block["plan_price_amount"]) & (block["state"] != SUSPENDED)
+    made = due & ~(u_skip < logistic32(weighted_sum(s.skip_log_odds, block, intercept=logit(s.skip_prob))))
+    amount = np.float32(s.fee_months) * block["plan_price_amount"] * made
+    rest = np.maximum(block["balance_amount"] + amount - block.ago("bill_amount", 0), 0.0)
+    days = np.where(made, 30.0 * (1.0 - u_day), block["recharge_days"] + 30.0)
+    block["recharged"] = made
+    block["balance_amount"] = np.where(pays_before, rest, block["balance_amount"])
+    block["recharge_days"] = np.where(pays_before, days, block["recharge_days"])
+
+
+def change_plans(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
+    s = settings.plan
+    u_change, u_down, u_tier, u_line = draws.lanes(plan.EVENTS)
+
+    def happens(u: Array, prob: float, log_odds: dict[str, float]) -> Array:
+        return u < logistic32(weighted_sum(log_odds, block, intercept=logit(prob)))
+
+    joined, lines = block["join_month"] <= month.number, block["lines"].copy()
+    changes = joined & happens(u_change, s.change_prob, s.change_log_odds)
+    direction = changes * np.where(happens(u_down, s.down_prob, s.down_log_odds), -1, 1)
+    lost = joined & (lines > 1) & happens(u_line, s.line_loss_prob, s.line_loss_log_odds)
+    gained = joined & (lines > 1) & ~lost & (u_line > 1.0 - s.line_gain_prob)
+    ratio = (lines - lost + gained) / lines
+    tier = np.clip(block["brand_tier"] + direction * (u_tier < np.float32(s.tier_move_prob)), 0, 2)
+    block["plan_change"], block["lines_lost"] = direction, lost
+    block["downgraded"] = tier < block["brand_tier"]
+    block["brand_tier"], block["lines"] = tier, lines - lost + gained
+    block["plan_change_stock"] = np.float32(settings.service.stock_persistence) * block["plan_change_stock"] + changes
+    for name in ("plan_price_amount", "allowance_gb"):
+        block[name] *= ((1.0 + s.step_share * direction) * ratio).astype(np.float32)
+    for name in ("usage_level", "voice_level"):
+        block[name] += np.log(ratio).astype(np.float32)
+    block["residual_need"] *= np.where(joined, np.exp(-1.0 / s.need_decay_months), 1.0).astype(np.float32)
+    mean = sum(block.ago("bill_amount", months) for months in (0, 1, 2)) / np.float32(3)
+    value = 1 + (mean >= np.float32(s.high_value_amount)) - (mean < np.float32(s.low_value_amount)).astype(np.int8)
+    left = block["high_value_left_months"]
+    fell = (value == 0) & (block["value_tier"] != 0) & (left > 0)
+    block["value_fell"], block["value_tier"] = fell, value
+    block["high_value_left_months"] = np.where(value == 2, 12, np.where(fell, 0, np.maximum(left - 1, 0)))
 
 
 def serve(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
@@ -135,29 +188,38 @@ def charge(cost: CostToServe, block: Block, month: Month, draws: Draws) -> None:
     joined = block["join_month"] <= month.number
     active = joined & (block["departure_time"] > month.number)
     bill = block.ago("bill_amount", 0)
+    base = np.minimum(block["plan_price_amount"], bill)
     block["active"] = active
     block["active_prob"] = block["active_next_prob"] * joined
     block["billed"] = active & (block["decision_time"] > block["given_time"])
     block["billed_prob"] = np.minimum(block["active_prob"], block["given_prob"])
-    block["revenue"] = bill
-    block["cost_to_serve"] = cost.fixed_amount * block["lines"] + cost.share_of_revenue * bill
+    new = block["newcomer_discount_left_months"] > 0
+    block["revenue"] = bill - np.where(new, block["newcomer_discount_share"] * base, 0.0)
+    block["cost_to_serve"] = (
+        cost.fixed_amount * block["lines"] + cost.share_of_revenue * bill + block["substitution_cost_amount"]
+        + cost.hotline_call_amount * block["hotline"] + cost.shop_visit_amount * block["shop_visit"]
+        + cost.ticket_amount * block["complaint"])
     runs = block["discount_left_months"] > 0
-    block["discount"] = np.where(runs, block["discount_share"] * np.minimum(block["plan_price_amount"], bill), 0.0)
+    block["discount"] = np.where(runs, block["discount_share"] * base, 0.0)
     block["discount_left_months"] -= runs
     block["accepted"] = 0
 
 
 def age(settings: Suspension, block: Block, month: Month, draws: Draws) -> None:
     u_enter, u_resume, _, _ = draws.lanes(tenure.EVENTS)
-    joined = block["join_month"] <= month.number
-    months = np.where(joined, block["tenure_months"] + 1, 0)
-    state = np.where(_declining(block) & (months >= 3), DECLINE, initial_state(months))
-    odds = np.float32(logit(settings.enter_prob)) + np.float32(settings.enter_log_odds_migrant) * block["locality"]
-    pauses = np.where(block["state"] == SUSPENDED, u_resume >= np.float32(settings.resume_prob),
-                      u_enter < logistic32(odds))
+    joined, returned, was = block["join_month"] <= month.number, block["returned"], block["state"].copy()
+    months = np.where(returned, 1, block["spell_months"] + 1)
+    young = returned | np.isin(was, (PROSPECT, ENTRY, GROWTH))
+    state = np.where((months >= 12) | ~young, STABLE, GROWTH)
+    state[_declining(block) & (was != SUSPENDED)] = DECLINE
+    state[young & (months < 3)] = ENTRY
+    enters = u_enter < logistic32(weighted_sum(settings.enter_log_odds, block, intercept=logit(settings.enter_prob)))
+    state[np.where(was == SUSPENDED, u_resume >= np.float32(settings.resume_prob), enters)] = SUSPENDED
     joins_next = block["join_month"] == month.number + 1
-    block["tenure_months"] = months
-    block["state"] = np.where(joined, np.where(pauses, SUSPENDED, state), np.where(joins_next, ENTRY, PROSPECT))
+    block["tenure_months"] = np.where(joined, block["tenure_months"] + 1, 0)
+    block["spell_months"] = np.where(joined, months, 0)
+    block["device_age_months"] += joined
+    block["state"] = np.where(joined, state, np.where(joins_next, ENTRY, PROSPECT))
 
 
 def _declining(block: Block) -> Array:
@@ -174,7 +236,8 @@ def steps(settings: LifecycleSettings) -> dict[str, Step]:
     return {"usage": partial(use, settings), "service": partial(serve, settings),
             "contacts": partial(contact, settings), "arrears": partial(miss, settings),
             "shopping": partial(shop, settings), "billing": partial(charge, settings.cost_to_serve),
-            "tenure": partial(age, settings.suspension)}
+            "tenure": partial(age, settings.suspension), "plan": partial(change_plans, settings),
+            "recharge": partial(top_up, settings)}
 
 
 def in_numpy(driver: Driver, settings: LifecycleSettings) -> Driver:

@@ -35,6 +35,10 @@ def base() -> Subscribers:
     for rest, month in ((0, MONTH), (1, MONTH + 1), (2, MONTH + 2)):
         made["join_month"][made.ids % 50 == rest] = month
     made["discount_share"], made["discount_left_months"] = made.ids % 5 / 10.0, made.ids % 5
+    made["newcomer_discount_share"], made["newcomer_discount_left_months"] = made.ids % 4 / 10.0, made.ids % 3
+    made["substitution_cost_amount"] = made.ids % 7
+    made["bill_amount"] *= (1 + made.ids % 3).astype(np.float32)
+    made["value_tier"], made["high_value_left_months"] = made.ids % 3, made.ids % 5
     return made
 
 
@@ -45,6 +49,9 @@ def stepped(step, base, name):
     block["active_next_prob"], block["given_prob"] = base.ids % 11 / 10.0, base.ids % 7 / 6.0
     block["given_time"] = np.where(base.ids % 3, -np.inf, MONTH - 1.5)
     block["accepted"] = base.ids % 3
+    block["overage_amount"] = base.ids % 7 * 4.0
+    for place, flag in enumerate(("returned", "hotline", "shop_visit", "complaint"), start=5):
+        block[flag] = base.ids % place == 0
     step(block, block.month, draws_of(base, *DRIVERS[name].streams, month=MONTH))
     return block
 
@@ -72,7 +79,9 @@ def compare(compiled, plain, names):
     same = ~np.any([np.zeros(N, bool), *different.values()], axis=0)
     for column in names:
         if compiled[column].dtype.kind == "f":
-            np.testing.assert_allclose(compiled[column][..., same], plain[column][..., same], **CLOSE, err_msg=column)
+            # Overage is the difference of two larger numbers, each rounded.
+            close = CLOSE | ({"atol": 5e-5} if column == "overage_amount" else {})
+            np.testing.assert_allclose(compiled[column][..., same], plain[column][..., same], **close, err_msg=column)
     counts = {column: int(rows.sum()) for column, rows in different.items()}
     assert max(counts.values(), default=0) <= FLIPS, counts
     return counts
@@ -89,6 +98,21 @@ def test_a_month_of_one_driver(name, base, request):
 
 @pytest.mark.parametrize(("name", "section", "key", "value"), [
     ("usage", "usage", "noise_log_sd", 0.30001),
+    ("usage", "usage", "growth_months", 4.001),
+    ("usage", "usage", "idle_prob", 0.05001),
+    ("usage", "usage", "shopping_factor", 0.60001),
+    ("usage", "usage", "voice_share_of_deviation", 0.70001),
+    ("recharge", "recharge", "skip_prob", 0.2005),
+    ("recharge", "recharge", "fee_months", 1.00001),
+    ("plan", "plan", "change_prob", 0.0502),
+    ("plan", "plan", "down_prob", 0.51),
+    ("plan", "plan", "step_share", 0.20001),
+    ("plan", "plan", "tier_move_prob", 0.41),
+    ("plan", "plan", "line_loss_prob", 0.0302),
+    ("plan", "plan", "line_gain_prob", 0.0302),
+    ("plan", "plan", "need_decay_months", 60.01),
+    ("plan", "plan", "high_value_amount", 70.1),
+    ("plan", "plan", "low_value_amount", 30.01),
     ("service", "service", "fault_prob", 0.1505),
     ("service", "service", "complaint_prob", 0.0502),
     ("service", "service", "satisfaction_persistence", 0.74999),
@@ -103,6 +127,9 @@ def test_a_month_of_one_driver(name, base, request):
     ("shopping", "shopping", "base_prob", 0.1005),
     ("shopping", "shopping", "ad_click_prob", 0.305),
     ("billing", "cost_to_serve", "fixed_amount", 6.0001),
+    ("billing", "cost_to_serve", "hotline_call_amount", 4.0001),
+    ("billing", "cost_to_serve", "shop_visit_amount", 5.0001),
+    ("billing", "cost_to_serve", "ticket_amount", 8.0001),
     ("tenure", "suspension", "enter_prob", 0.0502),
     ("tenure", "suspension", "resume_prob", 0.402),
 ])
