@@ -2,65 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
+from made_base import KEY, KINDS, SCENARIOS, N, Z, assert_mean, assert_share, made, traits
 
 from churnsim.core.draws import make_key
 from churnsim.errors import DataError
-from churnsim.population.categories import CUSTOMER_TYPES, STATES
+from churnsim.population.categories import CUSTOMER_TYPES, STATES, USAGE_SCENARIOS, VALUE_TIERS
 from churnsim.population.columns import SCHEMA
-from churnsim.population.generate import entrant_ids, evaluation_ids, generate, pilot_ids
+from churnsim.population.generate import OpeningTerms, entrant_ids, evaluation_ids, generate, pilot_ids
 from churnsim.population.settings import Traits
 
-KEY = make_key(seed=3, replicate=0)
-KINDS = {
-    "individual": {"share": 0.6, "lines_mean": 1.0, "price_per_line_amount": 40.0, "prepaid_share": 0.3,
-                   "tenure_mean_months": 20.0},
-    "family": {"share": 0.25, "lines_mean": 3.0, "price_per_line_amount": 25.0, "prepaid_share": 0.1,
-               "tenure_mean_months": 40.0},
-    "enterprise_small": {"share": 0.1, "lines_mean": 8.0, "price_per_line_amount": 30.0, "prepaid_share": 0.0,
-                         "tenure_mean_months": 50.0},
-    "enterprise_large": {"share": 0.05, "lines_mean": 50.0, "price_per_line_amount": 20.0,
-                         "prepaid_share": 0.0, "tenure_mean_months": 60.0},
-}
-TRAITS: dict[str, Any] = {
-    "regions": 5, "customer_types": KINDS, "migrant_share": 0.2, "price_log_sd": 0.3,
-    "price_log_by_price_sensitivity": -0.1,
-    "contract_length_months_shares": {0: 0.1, 12: 0.6, 24: 0.3}, "in_later_contract_share": 0.7,
-    "usage_median_gb": 6.0, "usage_log_sd": 0.7, "allowance_ratio": 1.5, "contactable_share": 0.9,
-    "call_consent_share": 0.8, "sms_consent_share": 0.7, "habit_log_sd": 0.4, "responsiveness_log_sd": 0.5,
-    "attention_mean": 0.3, "satisfaction_mean": 70.0, "satisfaction_sd": 10.0,
-    "responsiveness_by_price_sensitivity": 0.3,
-}
-N = 200_000
-# False-alarm rate of one share or mean below, over seeds.
-Z = norm.isf(5e-5)
-
-
-def traits(**changes):
-    return Traits.model_validate({**TRAITS, **changes})
-
-
-def made(ids, *, changes=None, key=KEY, **how):
-    return generate(np.asarray(ids, np.int64), traits(**(changes or {})), key=key, **how)
-
-
-BASE = made(evaluation_ids(N))
+TERMS = OpeningTerms(termination_fee_share=0.5, low_value_amount=30.0, high_value_amount=70.0, app_logins_mean=4.0,
+                     recharge_fee_months=2.0)
+BASE = made(evaluation_ids(N), terms=TERMS)
 KIND = BASE["customer_type"]
-
-
-def assert_share(hits, prob):
-    assert abs(hits.mean() - prob) <= Z * np.sqrt(prob * (1.0 - prob) / len(hits))
-
-
-def assert_mean(values, mean):
-    values = values.astype(np.float64)
-    assert abs(values.mean() - mean) < Z * values.std() / np.sqrt(len(values))
+SCENARIO = BASE["usage_scenario"]
 
 
 @settings(max_examples=30)
@@ -85,96 +46,61 @@ def test_id_ranges_never_meet():
     assert entrant_ids(2, cohort_month=7).tolist() == [2**43, 2**43 + 1]
 
 
-@pytest.mark.parametrize(("code", "name"), list(enumerate(CUSTOMER_TYPES)))
-def test_kinds_of_account(code, name):
-    kind = KINDS[name]
-    of_kind = code == KIND
-    assert_share(of_kind, kind["share"])
-    assert_share(BASE["payment"][of_kind] == 1, kind["prepaid_share"])
-    lines = BASE["lines"][of_kind]
-    assert lines.min() == 1
-    if kind["lines_mean"] > 1.0:
-        assert_mean(lines, kind["lines_mean"])
-    # A geometric number of lines from 1, of mean m, is 1 with probability 1 / m.
-    assert_share(lines == 1, 1.0 / kind["lines_mean"])
-    tenure = BASE["tenure_months"][of_kind]
-    assert_share(tenure >= 12, np.exp(-12.0 / kind["tenure_mean_months"]))
-    per_line = BASE["plan_price_amount"][of_kind] / lines
-    assert_share(per_line < kind["price_per_line_amount"], 0.5)
-
-
-def test_other_shares():
-    for region in range(5):
-        assert_share(BASE["region"] == region, 0.2)
-    assert_share(BASE["locality"][KIND == 0] == 1, 0.2)
-    assert not BASE["locality"][KIND > 0].any()
-    for name in ("contactable", "call_consent", "sms_consent"):
-        assert_share(BASE[name] == 1, TRAITS[f"{name}_share"])
-
-
-def test_habits_responsiveness_attention_satisfaction():
-    """Means as documented; responsiveness has mean 1 although price sensitivity moves it by 0.3 a unit."""
-    for name, mean in (("answer_habit", 1.0), ("read_habit", 1.0), ("responsiveness", 1.0), ("attention", 0.3),
-                       ("price_sensitivity", 0.0), ("service_sensitivity", 0.0)):
-        assert_mean(BASE[name], mean)
-    slope = np.polyfit(BASE["price_sensitivity"], np.log(BASE["responsiveness"]), 1)[0]
-    assert slope == pytest.approx(0.3, abs=Z * 0.5 / np.sqrt(N))
-    assert BASE["attention"].min() >= 0.0
-    assert BASE["attention"].max() <= 1.0
-    assert_share(BASE["usual_satisfaction"] < 70.0, 0.5)
-    assert_share(BASE["usual_satisfaction"] < 60.0, norm.cdf(-1.0))
-    assert BASE["usual_satisfaction"].max() == 100.0
-    np.testing.assert_array_equal(BASE["satisfaction"], BASE["usual_satisfaction"])
-
-
 def test_traits_drawn_apart_are_uncorrelated():
-    """Each column has a stream of its own: false-alarm rate 1e-4 for each of 45 pairs."""
-    names = ("region", "contactable", "call_consent", "sms_consent", "answer_habit", "read_habit",
-             "price_sensitivity", "service_sensitivity", "attention", "usual_satisfaction")
-    found = np.corrcoef([BASE[name].astype(np.float64) for name in names]) * np.sqrt(N)
+    """Each column has a stream of its own: false-alarm rate 1e-4 for each of 91 pairs."""
+    names = ("region", "building_access", "contactable", "call_consent", "sms_consent", "app_consent", "answer_habit",
+             "read_habit", "device_age_months", "service_sensitivity", "attention", "usual_satisfaction",
+             "residual_need", "usage_level")
+    general = np.flatnonzero((SCENARIO == 0) & (KIND == 0))
+    found = np.corrcoef([BASE[name][general].astype(np.float64) for name in names]) * np.sqrt(len(general))
     assert np.abs(found[np.triu_indices(len(names), 1)]).max() < Z
 
 
-def test_the_fee_moves_with_price_sensitivity():
-    per_line = np.log(BASE["plan_price_amount"] / BASE["lines"])[KIND == 0]
-    slope, median = np.polyfit(BASE["price_sensitivity"][KIND == 0], per_line, 1)
-    error = Z * 0.3 / np.sqrt((KIND == 0).sum())
-    assert slope == pytest.approx(-0.1, abs=error)
-    assert median == pytest.approx(np.log(40.0), abs=error)
+@pytest.mark.parametrize(("level", "history", "shift", "median", "log_sd"), [
+    ("usage_level", "usage_gb", "usage_log", 6.0, 0.7), ("voice_level", "voice_minutes", "voice_log", 200.0, 0.6)])
+def test_usual_use_is_that_of_the_scenario_and_histories_start_there(level, history, shift, median, log_sd):
+    np.testing.assert_allclose(BASE[history], np.broadcast_to(np.exp(BASE[level]), (6, N)), rtol=1e-5)
+    for name in ("general", "voice_led_senior", "student"):
+        of = USAGE_SCENARIOS.index(name) == SCENARIO
+        a_line = BASE[level][of] - np.log(BASE["lines"][of])
+        assert_mean(a_line, np.log(median) + SCENARIOS[name].get(shift, 0.0))
+        assert a_line.std() == pytest.approx(log_sd, rel=Z / np.sqrt(2 * of.sum()))
 
 
-def test_contracts_fit_the_tenure():
-    length, left, tenure = (BASE[name].astype(int) for name in (
-        "contract_length_months", "contract_left_months", "tenure_months"))
-    assert not length[BASE["payment"] == 1].any()
-    postpaid = BASE["payment"] == 0
-    for months, share in TRAITS["contract_length_months_shares"].items():
-        assert_share(length[postpaid] == months, share)
-    assert not left[length == 0].any()
-    first = (length > 0) & (tenure < length)
-    np.testing.assert_array_equal(left[first], length[first] - tenure[first])
-    later = (length > 0) & (tenure >= length)
-    assert_share(left[later] > 0, 0.7)
-    bound = later & (left > 0)
-    assert (left[bound] <= length[bound]).all()
-    assert ((tenure[bound] + left[bound]) % length[bound] == 0).all()
-
-
-def test_usage_history_and_bills_start_at_their_usual_level():
-    np.testing.assert_allclose(BASE["usage_gb"], np.broadcast_to(np.exp(BASE["usage_level"]), (6, N)), rtol=1e-5)
+def test_bills_allowance_and_device():
     np.testing.assert_array_equal(BASE["bill_amount"], np.broadcast_to(BASE["plan_price_amount"], (6, N)))
     assert not BASE["usage_deviation"].any()
-    level = BASE["usage_level"] - np.log(BASE["lines"])
-    assert_mean(level, np.log(6.0))
-    assert level.std() == pytest.approx(0.7, rel=Z / np.sqrt(2 * N))
     assert_share(BASE["allowance_gb"] < 1.5 * np.exp(BASE["usage_level"]), 0.5)
+    for months in (6, 24):
+        assert_share(BASE["device_age_months"] >= months, np.exp(-months / 20.0))
+
+
+def test_rules_set_elsewhere():
+    """Fee for leaving, value, logins, and the balance: a recharge of two fees lasts 60 days."""
+    fee, left = (BASE[name].astype(np.float64) for name in ("plan_price_amount", "contract_left_months"))
+    np.testing.assert_allclose(BASE["termination_fee_amount"], 0.5 * fee * left, rtol=1e-6)
+    tier = np.array(VALUE_TIERS)[BASE["value_tier"]]
+    np.testing.assert_array_equal(tier, np.where(fee < 30.0, "low", np.where(fee < 70.0, "mid", "high")))
+    np.testing.assert_allclose(BASE["app_logins"], 4.0 * BASE["app_habit"])
+    prepaid = BASE["payment"] == 1
+    days = BASE["recharge_days"][prepaid]
+    np.testing.assert_allclose(BASE["balance_amount"][prepaid], fee[prepaid] * (60.0 - days) / 30.0, atol=1e-3)
+    for day in (15.0, 45.0):
+        assert_share(days < day, day / 60.0)
+    assert not BASE["recharge_days"][~prepaid].any() and not BASE["balance_amount"][~prepaid].any()
+    plain = made(np.arange(50))
+    assert set(plain["value_tier"]) == {VALUE_TIERS.index("mid")}
+    assert not plain["termination_fee_amount"].any() and not plain["app_logins"].any()
 
 
 def test_the_start_is_before_any_event():
     assert np.isinf(BASE["decision_time"]).all()
     assert np.isinf(BASE["departure_time"]).all()
     assert not any(BASE[name].any() for name in ("cause", "offer_code", "discount_share", "wake", "shopping",
-                                                 "complaint_stock", "fault_stock", "arrears_months"))
+                                                 "complaint_stock", "fault_stock", "arrears_months", "ticket_open",
+                                                 "hotline_stock", "plan_change_stock", "lock_in_amount"))
+    assert (BASE["nps"] == -1).all() and (BASE["months_since_offer"] == 127).all() and not BASE["spell"].any()
+    np.testing.assert_array_equal(BASE["spell_months"], BASE["tenure_months"])
     np.testing.assert_array_equal(BASE["join_month"], -BASE["tenure_months"])
     tenure = BASE["tenure_months"]
     named = np.array(STATES)[BASE["state"]]
@@ -186,7 +112,7 @@ def test_the_start_is_before_any_event():
 def test_entrants_are_prospects_without_tenure_at_the_start_of_a_contract():
     base = made(entrant_ids(2000, cohort_month=5), join_month=5)
     assert (base["join_month"] == 5).all()
-    assert not base["tenure_months"].any()
+    assert not base["tenure_months"].any() and not base["spell_months"].any()
     assert (base["state"] == STATES.index("prospect")).all()
     np.testing.assert_array_equal(base["contract_left_months"], base["contract_length_months"])
     assert_share(base["customer_type"] == 0, 0.6)
@@ -218,15 +144,6 @@ def test_a_known_usage_history_sets_the_usual_level():
     assert base["usage_deviation"].tolist() == pytest.approx([np.log(48.0 / 28.0), 0.0, 0.0], abs=1e-6)
 
 
-def test_price_sensitivity_given_a_known_fee():
-    """Normal theory: mean b r / (b^2 + s^2), variance s^2 / (b^2 + s^2), r the log of the fee over its median."""
-    lines = np.ones(N)
-    known = {"plan_price_amount": np.full(N, 80.0), "lines": lines, "customer_type": np.zeros(N)}
-    drawn = made(np.arange(N), known=known)["price_sensitivity"].astype(np.float64)
-    assert_mean(drawn, -0.1 * np.log(2.0) / 0.1)
-    assert drawn.var() == pytest.approx(0.9, rel=Z * np.sqrt(2.0 / N))
-
-
 def test_a_column_that_is_never_drawn_cannot_be_known():
     with pytest.raises(ValueError, match=r"^known columns that are never drawn: cause, tenure_months$"):
         made(np.arange(2), known={"tenure_months": np.ones(2), "cause": np.ones(2)}, join_month=3)
@@ -238,5 +155,101 @@ def test_a_region_beyond_those_configured_is_refused():
         made(np.arange(3), known={"region": np.array([0, 7, 1])})
 
 
+def test_a_cell_is_in_its_region():
+    """By the table's cell of 20 a region; where it lacks one the cell is drawn in the region."""
+    known = {"cell": np.array([0.0, 19.0, 20.0, 99.0, np.nan])}
+    base = made(np.arange(5), known=known)
+    assert base["cell"][:4].tolist() == [0, 19, 20, 99] and base["region"][:4].tolist() == [0, 0, 1, 4]
+    assert base["cell"][4] // 20 == base["region"][4] == made(np.arange(5))["region"][4]
+    both = made(np.arange(2), known={**{"region": np.array([np.nan, 2.0])}, "cell": np.array([70.0, np.nan])})
+    assert both["region"].tolist() == [3, 2] and both["cell"][1] // 20 == 2
+    with pytest.raises(DataError, match=(
+            r"^the table has cell 41 in region 1, but with population.traits.cells_per_region 20 that cell is in "
+            r"region 2; number cells from region \* cells_per_region on, or map only one of the two$")):
+        made(np.arange(2), known={"region": np.array([1, 1]), "cell": np.array([20, 41])})
+    with pytest.raises(DataError, match=r"^the table has region 5"):
+        made(np.arange(1), known={"cell": np.array([100])})
+
+
 def test_nobody_at_all():
     assert len(made(np.arange(0))) == 0
+
+
+def leaves(tree, path=()):
+    """Every key of the traits and its value."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def is_idle(path):
+    """What cannot act in these traits: scenarios of nobody, where nobody migrates or pays in advance, one share."""
+    if path[0] == "usage_scenarios":
+        name, key = path[1:3]
+        return (not SCENARIOS[name]["shares"] or (key == "migrant_log_odds" and name in ("converged_family", "finance"))
+                or (key == "prepaid_log_odds" and name == "finance"))
+    return path == ("customer_types", "enterprise_small", "contract_length_months_shares", 24)
+
+
+PLAIN = traits().model_dump()
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=".".join(map(str, path))) for path, _ in leaves(PLAIN)])
+def test_every_trait_changes_something(path):
+    tree = copy.deepcopy(PLAIN)
+    *above, key = path
+    place = tree
+    for name in above:
+        place = place[name]
+    value = place[key]
+    is_share = not isinstance(value, int) and value <= 1.0 and key != "lines_mean"
+    place[key] = 0.7 * value + 0.13 if is_share else value + 1
+    ids = np.arange(3000)
+    usual, other = made(ids, terms=TERMS), generate(ids, Traits.model_validate(tree), key=KEY, terms=TERMS)
+    assert all(np.array_equal(usual[name], other[name]) for name in SCHEMA) == is_idle(path)
+
+
+RANGES = {"lines": (1, 10_000), "attention": (0, 1), "residual_need": (0, 1), "usual_satisfaction": (0, 100),
+          "tenure_months": (0, 600), "device_age_months": (0, 240), "contract_left_months": (0, 60),
+          "cell": (0, 31_999)}
+share = st.floats(0.0, 1.0)
+shift = st.floats(-3.0, 3.0)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_any_traits_give_columns_within_range(data):
+    def shares(names):
+        parts = np.array([data.draw(st.floats(0.01, 1.0)) for _ in names])
+        return dict(zip(names, (parts / parts.sum()).tolist(), strict=True))
+
+    types = shares(CUSTOMER_TYPES)
+    kinds = {name: {**KINDS[name], "share": types[name], "lines_mean": data.draw(st.floats(1.0, 500.0)),
+                    "price_per_line_amount": data.draw(st.floats(0.0, 1e4)), "prepaid_share": data.draw(share),
+                    "tenure_mean_months": data.draw(st.floats(0.01, 1e4)), "broadband_share": data.draw(share),
+                    "contract_length_months_shares": shares((0, 1, 60))} for name in CUSTOMER_TYPES}
+    scenarios = {name: {"shares": {}, **{key: data.draw(shift) for key in (
+        "usage_log", "voice_log", "price_log", "prepaid_log_odds", "migrant_log_odds", "price_sensitivity",
+        "technology_sensitivity")}} for name in USAGE_SCENARIOS}
+    for kind in CUSTOMER_TYPES:
+        for name, part in shares(USAGE_SCENARIOS).items():
+            scenarios[name]["shares"][kind] = part
+    changes = {"customer_types": kinds, "usage_scenarios": scenarios, "regions": data.draw(st.integers(1, 128)),
+               "cells_per_region": data.draw(st.integers(1, 250)), "migrant_share": data.draw(share),
+               "brand_tier_by_price_sensitivity": data.draw(st.floats(-1.0, 1.0)),
+               "price_log_sd": data.draw(st.floats(0.0, 2.0)), "price_log_by_price_sensitivity": data.draw(shift),
+               "responsiveness_by_attention": data.draw(shift), "attention_mean": data.draw(share),
+               "residual_need_mean": data.draw(st.floats(0.01, 0.99)), "need_met_share": data.draw(share),
+               "attitude_by_satisfaction": data.draw(st.floats(-1.0, 1.0)), "satisfaction_mean": data.draw(
+                   st.floats(-50.0, 150.0)), "brand_tier_shares": shares(("budget", "standard", "premium"))}
+    base = made(np.arange(60), changes=changes)
+    for name, column in SCHEMA.items():
+        values = base[name]
+        assert np.isfinite(values).all() or name in ("decision_time", "departure_time"), name
+        low, high = (0, len(column.categories) - 1) if column.categories else RANGES.get(name, (-np.inf, np.inf))
+        assert values.min() >= low and values.max() <= high, name
+        if column.unit == "amount" or name in ("answer_habit", "read_habit", "app_habit", "responsiveness"):
+            assert values.min() >= 0.0, name
+    assert (base["cell"] // changes["cells_per_region"] == base["region"]).all()

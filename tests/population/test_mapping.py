@@ -162,5 +162,6 @@ def test_generate_takes_every_column_that_may_be_mapped():
     traits = load_tree(tree, folder=Path()).experiment.population.traits
     ids = np.arange(4, dtype=np.int64)
     known = {name: np.full((HISTORY_MONTHS, 4) if SCHEMA[name].history else 4, 1.0) for name in MAPPED}
+    known["cell"][:] = traits.cells_per_region + 1
     base = generate(ids, traits, key=make_key(seed=1, replicate=0), known=known)
-    assert all((base[name] == 1).all() for name in MAPPED)
+    assert all((base[name] == known[name]).all() for name in MAPPED)

@@ -358,6 +358,36 @@ def test_numbers_that_a_column_cannot_hold(tmp_path):
     )
 
 
+def test_a_contract_that_ended_before_the_table(tmp_path):
+    mapping = MAPPING.replace("  payment:", "  contract_left_months: {from: months, offset: -10}\n  payment:")
+    table = "account,months,fee,plan,gb,change,left\nA,12,2,two,1,1,no\nB,3,2,two,1,1,no\n"
+    assert message(tmp_path, table=table, mapping=mapping) == (
+        "t.csv: column 'months', row 2: makes contract_left_months -7 (the contract ended before the table was made; 0 "
+        "is out of contract), which must be between 0 and 120; correct it, or set columns.contract_left_months.clip in "
+        "map.yaml"
+    )
+
+
+def test_more_left_on_a_contract_than_its_length(tmp_path):
+    mapping = MAPPING.replace("  payment:", "  contract_left_months: {from: months}\n  payment:")
+    table = "account,months,fee,plan,gb,change,left\nA,24,2,two,1,1,no\nB,30,2,two,1,1,no\nC,1,2,none,1,1,no\n"
+    assert message(tmp_path, table=table, mapping=mapping) == (
+        "t.csv: column 'months', row 2 (and 1 more): 30 months are left on a contract of 24 months; correct one of the "
+        "two, or take columns.contract_length_months out of map.yaml"
+    )
+
+
+def test_a_contract_of_one_who_pays_in_advance(tmp_path):
+    mapping = MAPPING.replace("{value: postpaid}", "{value: prepaid}").replace(
+        "  payment:", "  contract_left_months: {from: months}\n  payment:"
+    )
+    table = "account,months,fee,plan,gb,change,left\nA,0,2,none,1,1,no\nB,7,2,two,1,1,no\n"
+    assert message(tmp_path, table=table, mapping=mapping) == (
+        "t.csv: column 'months', row 2: 7 months are left on a contract of one who pays in advance; contracts bind "
+        "those who pay after use; correct columns.payment or the months in map.yaml"
+    )
+
+
 def test_an_outcome_that_is_neither_yes_nor_no(tmp_path):
     mapping = MAPPING.replace("from: left, values: {'no': 0, 'yes': 1}", "from: gb2")
     table = "account,months,fee,plan,gb,change,gb2\nA,1,2,one,1,1,2\n"

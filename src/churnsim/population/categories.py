@@ -12,5 +12,6 @@ BRAND_TIERS = ("budget", "standard", "premium")
 ACQUISITION_CHANNELS = ("own_shop", "online", "social_dealer")
 BUILDING_ACCESS = ("own_line_only", "shared")
 VALUE_TIERS = ("low", "mid", "high")
-NEEDS = ("none", "night_data", "roaming", "large_print", "smart_home", "office_cloud", "network_slice", "edge_computing")
+NEEDS = ("none", "night_data", "roaming", "large_print", "smart_home", "office_cloud", "network_slice",
+         "edge_computing")
 COMPLAINT_TYPES = ("none", "network", "billing", "care")

@@ -152,6 +152,8 @@ SCHEMA = Schema((
             "calendar month of joining; below 0 before the start"),
     _latent("cause", "int8", "code", "lifecycle.leaving",
             "cause of leaving, position in the config from 1; 0 none"),
+    _latent("return_factor", "float32", "ratio", "lifecycle.leaving",
+            "factor on the chance to come back, of the cause and the offer in effect at the decision to leave"),
     _latent("decision_time", "float64", "months", "lifecycle.leaving",
             "when the subscriber decided to leave; infinite if never"),
     _latent("departure_time", "float64", "months", "lifecycle.leaving",

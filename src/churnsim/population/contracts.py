@@ -1,4 +1,4 @@
-"""Tenure, contract and the fee for leaving early: a contract fits the tenure, and what a table gives of the contract."""
+"""Tenure, contract and the fee for leaving early: a contract fits the tenure and what a table gives of it."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def draw_contract(draw: Drawer, lookup: Lookup, *, termination_fee_share: float)
     again = draw.uniform("contract_left_months") < lookup.traits.in_later_contract_share
     later = np.where(again, safe - tenure % safe, 0)
     draw.put("contract_left_months", np.where(length == 0, 0, np.where(tenure < length, length - tenure, later)))
-    draw.put("termination_fee_amount",
-             termination_fee_share * base["plan_price_amount"] * base["contract_left_months"])
+    base["termination_fee_amount"] = (
+        termination_fee_share * base["plan_price_amount"] * base["contract_left_months"])
 
 
 def _lengths(draw: Drawer, lookup: Lookup) -> Array:

@@ -196,7 +196,8 @@ def _draw_books(draw: Drawer, traits: Traits, terms: OpeningTerms) -> None:
     draw.put("bill_amount", np.broadcast_to(fee, (HISTORY_MONTHS, len(base))))
     bill = base["bill_amount"][-3:].mean(axis=0)
     low, mid, high = range(len(VALUE_TIERS))
-    base["value_tier"] = np.where(bill >= terms.high_value_amount, high, np.where(bill < terms.low_value_amount, low, mid))
+    not_high = np.where(bill < terms.low_value_amount, low, mid)
+    base["value_tier"] = np.where(bill >= terms.high_value_amount, high, not_high)
     span = DAYS_PER_MONTH * terms.recharge_fee_months
     draw.put("recharge_days", prepaid * span * draw.uniform("recharge_days"))
     draw.put("balance_amount", prepaid * fee * np.maximum(span - base["recharge_days"], 0.0) / DAYS_PER_MONTH)

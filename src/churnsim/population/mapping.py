@@ -20,12 +20,20 @@ from churnsim.population.columns import SCHEMA
 NEEDED = ("tenure_months", "plan_price_amount")
 """Columns whose missing cells are an error unless the mapping asks to impute them."""
 
+_OWN_OFFERS = "concerns the experiment's own offers, of which none has been made at the start"
+_BEGINS = "begins with the experiment, in which nobody has left and come back yet"
 NOT_MAPPED = {
     "state": "follows from tenure_months and the histories",
-    "discount_share": "concerns the experiment's own offers, of which none has been made at the start",
-    "discount_left_months": "concerns the experiment's own offers, of which none has been made at the start",
-    "offer_code": "concerns the experiment's own offers, of which none has been made at the start",
-    "offer_left_months": "concerns the experiment's own offers, of which none has been made at the start",
+    "value_tier": "follows from bill_amount and the settings lifecycle.plan",
+    "termination_fee_amount": "follows from the contract and the setting lifecycle.contract",
+    "spell": _BEGINS,
+    "spell_months": _BEGINS,
+    "discount_share": _OWN_OFFERS,
+    "discount_left_months": _OWN_OFFERS,
+    "offer_code": _OWN_OFFERS,
+    "offer_left_months": _OWN_OFFERS,
+    "newcomer_discount_share": _OWN_OFFERS,
+    "newcomer_discount_left_months": _OWN_OFFERS,
 }
 MAPPED = tuple(
     column.name
@@ -34,16 +42,22 @@ MAPPED = tuple(
 )
 """Columns that a table may give: all observed ones that a base starts with."""
 
+_FLAG = (0.0, 1.0)
 _LIMITS: dict[str, tuple[float, float]] = {
     "lines": (1.0, 9999.0),
     "region": (0.0, 127.0),
-    "contactable": (0.0, 1.0),
-    "call_consent": (0.0, 1.0),
-    "sms_consent": (0.0, 1.0),
+    "cell": (0.0, 31999.0),
+    **dict.fromkeys(("contactable", "call_consent", "sms_consent", "app_consent", "broadband", "smart_home",
+                     "ticket_open", "porting_request"), _FLAG),
+    "device_age_months": (0.0, 1200.0),
     "tenure_months": (0.0, 1200.0),
     "contract_length_months": (0.0, 60.0),
     "contract_left_months": (0.0, 120.0),
+    "recharge_days": (0.0, 3650.0),
+    "nps": (-1.0, 10.0),
     "arrears_months": (0.0, 12.0),
+    "months_since_offer": (0.0, 127.0),
+    "lock_in_left_months": (0.0, 120.0),
 }
 
 Code = str | Number
@@ -119,7 +133,7 @@ class TableMapping(Settings):
     columns: dict[str, ColumnMap]
     """Subscriber's column -> where it comes from."""
     histories: dict[str, HistoryMap] = Field(default_factory=dict)
-    """``usage_gb`` and ``bill_amount`` -> where they come from."""
+    """``usage_gb``, ``voice_minutes`` and ``bill_amount`` -> where they come from."""
     churn: ChurnMap | None = None
 
     def table_columns(self) -> dict[KeyPath, str]:

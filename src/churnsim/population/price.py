@@ -36,7 +36,7 @@ class PriceLaw:
         self.shares = in_order(traits.brand_tier_shares, BRAND_TIERS)
         self.log_factors = np.log(in_order(traits.brand_tier_price_factors, BRAND_TIERS))
         inner = [_mixture_quantile(share, lookup.scenario_weights(), self.correlation * self.means)
-                 for share in np.cumsum(self.shares)[:-1]]
+                 for share in (np.cumsum(self.shares) / self.shares.sum())[:-1]]
         self.edges = np.array([-np.inf, *inner, np.inf])
 
     def draw(self, draw: Drawer, log_median: Float64) -> None:
@@ -99,4 +99,4 @@ def _mixture_quantile(share: float, weights: Float64, means: Float64) -> float:
 def _pick_each(weight: Array, u: Float64) -> npt.NDArray[np.int64]:
     """Return a column of each row of `weight`, (n, options), taken with its share of the row."""
     edges = np.cumsum(weight, axis=1)
-    return (u[:, None] * edges[:, -1:] >= edges[:, :-1]).sum(axis=1)
+    return np.asarray((u[:, None] * edges[:, -1:] >= edges[:, :-1]).sum(axis=1), dtype=np.int64)

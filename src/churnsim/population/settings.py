@@ -21,7 +21,8 @@ class CustomerTypeTraits(Settings):
     lines_mean: Positive
     """Mean number of lines (geometric from 1)."""
     price_per_line_amount: Amount
-    """Median monthly fee a line."""
+    """Median monthly fee a line of an account of price sensitivity 0, in the scenario of shift 0 and a brand tier of
+    factor 1. It is not the median of the kind: tiers and scenarios move that."""
     prepaid_share: Share
     """Share that pays in advance and has no contract, in the scenario and locality of log-odds 0."""
     tenure_mean_months: Positive
@@ -81,13 +82,14 @@ class Traits(Settings):
     shared_building_share: Share
     """Share of accounts in buildings that another operator's lines reach too."""
     acquisition_channel_shares: dict[str, Share]
-    """Share of accounts by where they were sold."""
+    """Share of accounts by where they were sold, of local accounts that pay after use; among migrants and those who
+    pay in advance the odds of a social dealer are twice as high."""
     brand_tier_shares: dict[str, Share]
-    """Share of accounts by brand tier."""
+    """Share of accounts by brand tier, over all scenarios."""
     brand_tier_price_factors: dict[str, Positive]
     """Factor on the fee by brand tier."""
     brand_tier_by_price_sensitivity: Annotated[float, Field(strict=True, ge=-1.0, le=1.0)]
-    """Correlation of the rank of the brand tier with price sensitivity."""
+    """Correlation, within a scenario, of price sensitivity with the normal rank that the brand tier is cut from."""
     price_log_sd: NonNegative
     """Standard deviation of the log of the fee a line within a brand tier."""
     price_log_by_price_sensitivity: Number
@@ -126,17 +128,18 @@ class Traits(Settings):
     attention_mean: Share
     """Mean attention to the market."""
     satisfaction_mean: Number
-    """Mean satisfaction (0 to 100)."""
+    """Mean satisfaction (0 to 100, before values outside are moved to the bounds)."""
     satisfaction_sd: NonNegative
     """Standard deviation of satisfaction between subscribers."""
     attitude_by_satisfaction: Annotated[float, Field(strict=True, ge=-1.0, le=1.0)]
     """Correlation of attitude with usual satisfaction."""
     inertia_by_tenure: Number
-    """Change of inertia (standard deviations) per unit of the log of (1 + tenure in years)."""
+    """Change of inertia (standard deviations) per unit of the log of (1 + tenure in years); it is 0 on average at two
+    years."""
     residual_need_mean: Annotated[float, Field(strict=True, gt=0.0, lt=1.0)]
     """Mean residual need."""
     need_met_share: Share
-    """Share of those with a need whose need the plan meets."""
+    """Share of those with a need whose need the plan meets. Who has a smart home has that need met."""
 
 
 class TableImport(Settings):
@@ -178,7 +181,8 @@ def check_population(population: PopulationSettings) -> Iterator[tuple[tuple[str
         if kind.lines_mean < 1.0:
             yield (*at, "customer_types", name, "lines_mean"), f"must be at least 1 (got {kind.lines_mean})"
     for name, kind in kinds.items():
-        lengths, where = kind.contract_length_months_shares, (*at, "customer_types", name, "contract_length_months_shares")
+        lengths = kind.contract_length_months_shares
+        where = (*at, "customer_types", name, "contract_length_months_shares")
         yield from _adds_to_one(where, lengths.values())
         if any(not 0 <= length <= 60 for length in lengths):
             yield where, "contract lengths must lie between 0 and 60 months"

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churnsim.config.messages import did_you_mean
-from churnsim.config.paths import dotted
-from churnsim.config.source import Tree
 from churnsim.core.columns import HISTORY_MONTHS, Column
 from churnsim.core.draws import Key, stream, uniform
 from churnsim.errors import DataError
+from churnsim.population.categories import PAYMENTS
+from churnsim.population.cells import Cells, Texts, read_cells
 from churnsim.population.columns import SCHEMA
+from churnsim.population.generate import QUIET
 from churnsim.population.mapping import (
     MAPPED,
     NEEDED,
@@ -33,22 +32,24 @@ from churnsim.population.mapping import (
 
 Float64 = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
-Texts = npt.NDArray[np.object_]
-Mask = npt.NDArray[np.bool_]
 
 SUBSET = stream("population.table_subset")
 TEMPLATE = stream("population.table_template")
 
-FORMATS = (".csv", ".csv.gz", ".parquet")
-MISSING_TEXTS = frozenset(("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"))
 IMPUTED = "imputed from preset"
 # What `generate` gives where neither the table nor the preset knows.
 DEFAULTS = {
     "bill_amount": "set to plan_price_amount",
-    "complaint_stock": "set to 0",
-    "fault_stock": "set to 0",
-    "ad_click_stock": "set to 0",
-    "arrears_months": "set to 0",
+    "nps": "set to -1, never asked",
+    "months_since_offer": "set to 127, never",
+    **dict.fromkeys(QUIET, "set to 0"),
+}
+PREPAID = PAYMENTS.index("prepaid")
+# What is wrong with a number below 0, where the number alone does not say it.
+BELOW_ZERO = {
+    "contract_left_months": " (the contract ended before the table was made; 0 is out of contract)",
+    "contract_length_months": " (the contract ends before it starts)",
+    "tenure_months": " (joined after the table was made)",
 }
 
 
@@ -112,7 +113,7 @@ def read_table(
         The table cannot be read, lacks a column that the mapping names, or holds a cell that does not fit.
     """
     mapping, tree = read_mapping(mapping_path, currency=currency)
-    cells = _read_cells(Path(path), mapping, tree, str(mapping_path))
+    cells = read_cells(Path(path), mapping, tree, str(mapping_path))
     source_id = cells.source_ids(mapping.source_id)
     order = np.argsort(source_id, kind="stable")
     ids = np.arange(len(order), dtype=np.int64)
@@ -137,14 +138,40 @@ def read_table(
     )
 
 
-def _known(cells: _Cells, mapping: TableMapping) -> dict[str, Float64]:
+def _known(cells: Cells, mapping: TableMapping) -> dict[str, Float64]:
     fx_rate = mapping.fx_rate or 1.0
     columns = {
         name: _column(cells, SCHEMA[name], wanted, fx_rate) for name, wanted in mapping.columns.items()
     }
+    _check_contracts(cells, mapping, columns)
     return columns | {
         name: _history(cells, SCHEMA[name], wanted, fx_rate) for name, wanted in mapping.histories.items()
     }
+
+
+def _check_contracts(cells: Cells, mapping: TableMapping, columns: Mapping[str, Float64]) -> None:
+    """Refuse rows whose contract contradicts itself."""
+    left, length, payment = (
+        columns.get(name) for name in ("contract_left_months", "contract_length_months", "payment")
+    )
+    source = None if left is None else mapping.columns["contract_left_months"].from_column
+    if left is None or source is None:
+        return
+    if length is not None and (bad := left > length).any():
+        row = int(np.flatnonzero(bad)[0])
+        raise cells.error(
+            source,
+            bad,
+            f"{left[row]:g} months are left on a contract of {length[row]:g} months",
+            f"correct one of the two, or take columns.contract_length_months out of {cells.mapping}",
+        )
+    if payment is not None and (bad := (left > 0.0) & (payment == PREPAID)).any():
+        raise cells.error(
+            source,
+            bad,
+            f"{left[bad][0]:g} months are left on a contract of one who pays in advance",
+            f"contracts bind those who pay after use; correct columns.payment or the months in {cells.mapping}",
+        )
 
 
 def bootstrap(table: ImportedTable, ids: Ids, key: Key) -> dict[str, Float64]:
@@ -159,139 +186,7 @@ def bootstrap(table: ImportedTable, ids: Ids, key: Key) -> dict[str, Float64]:
     return {name: values[..., rows] for name, values in table.known.items()}
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """The cells of the table as text, and what messages call the two files."""
-
-    table: str
-    mapping: str
-    columns: Mapping[str, Texts]
-
-    def error(self, column: str, bad: Mask, found: str, remedy: str) -> DataError:
-        """Describe the first bad row; `found` may show its {cell}."""
-        row = int(np.flatnonzero(bad)[0])
-        others = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
-        text = found.replace("{cell}", repr(self.columns[column][row]))
-        return DataError(f"{self.table}: column {column!r}, row {row + 1}{others}: {text}; {remedy}")
-
-    def missing(self, column: str) -> Mask:
-        return np.fromiter((text in MISSING_TEXTS for text in self.columns[column]), np.bool_)
-
-    def source_ids(self, column: str) -> Texts:
-        """Return the ids of the rows, refusing missing and repeated ones."""
-        texts = self.columns[column]
-        if (missing := self.missing(column)).any():
-            raise self.error(column, missing, "there is no id", "every row needs its source_id")
-        repeated = pd.Series(texts).duplicated().to_numpy()
-        if repeated.any():
-            first = int(np.flatnonzero(texts == texts[np.flatnonzero(repeated)[0]])[0]) + 1
-            raise self.error(
-                column,
-                repeated,
-                f"the id {{cell}} stands in row {first} already",
-                "keep one row a subscriber",
-            )
-        return texts
-
-    def numbers(self, column: str, target: str) -> Float64:
-        """Return a column as numbers, NaN where a cell is missing."""
-        missing = self.missing(column)
-        values = pd.to_numeric(
-            pd.Series(np.where(missing, "nan", self.columns[column])), errors="coerce"
-        ).to_numpy(np.float64)
-        bad = ~missing & ~np.isfinite(values)
-        if bad.any():
-            raise self.error(
-                column,
-                bad,
-                f"{{cell}} is text where {target} needs a number",
-                f"correct it, or translate it with 'values' in {self.mapping}",
-            )
-        return values
-
-    def translated(
-        self, column: str, codes: Mapping[str, float], *, at: str, other: float | None = None
-    ) -> Float64:
-        """Return a column with each text replaced by its number, NaN where a cell is missing.
-
-        `at` is the key of the mapping file that holds the codes.
-        """
-        position, texts = pd.factorize(self.columns[column])
-        unknown = np.nan if other is None else other
-        by_text = np.array([codes.get(text, np.nan if text in MISSING_TEXTS else unknown) for text in texts])
-        unlisted = np.array(
-            [other is None and text not in codes and text not in MISSING_TEXTS for text in texts]
-        )
-        if unlisted.any():
-            raise self.error(
-                column, unlisted[position], f"{{cell}} has no entry in {at}", f"add it in {self.mapping}"
-            )
-        return np.asarray(by_text[position], dtype=np.float64)
-
-
-def _read_cells(path: Path, mapping: TableMapping, tree: Tree, mapping_name: str) -> _Cells:
-    if not path.name.endswith(FORMATS):
-        raise DataError(
-            f"{path}: population.table.path must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        )
-    named = mapping.table_columns()
-    try:
-        present = _header(path)
-        absent = [
-            f"{tree.origin(at)}: {dotted(at)}: {path.name} has no column {name!r}"
-            f"{did_you_mean(name, present) or '; it has ' + ', '.join(present)}"
-            for at, name in named.items()
-            if name not in present
-        ]
-        if absent:
-            raise DataError("\n".join(absent))
-        frame = _load(path, sorted(set(named.values())))
-    except FileNotFoundError:
-        raise DataError(
-            f"{path}: no such file; check population.table.path, which is relative to the experiment file"
-        ) from None
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(
-            f"{path}: cannot be read ({str(error).splitlines()[0]}); save the table again as "
-            f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        ) from None
-    if not len(frame):
-        raise DataError(f"{path}: has a header but no rows; give at least one subscriber")
-    return _Cells(str(path), mapping_name, {str(name): _texts(frame[name]) for name in frame})
-
-
-def _header(path: Path) -> list[str]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        return [str(name) for name in pq.read_schema(path).names]
-    return [str(name) for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns]
-
-
-def _load(path: Path, columns: list[str]) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        frame: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas(ignore_metadata=True)
-        return frame
-    return pd.read_csv(path, usecols=columns, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-
-
-def _texts(cells: pd.Series[Any]) -> Texts:
-    """Return cells as stripped text; whole floats (a Parquet integer column with gaps) lose their ".0"."""
-
-    def text(cell: Any) -> str:
-        if isinstance(cell, float) and cell.is_integer():
-            return str(int(cell))
-        return str(cell).strip()
-
-    missing = cells.isna().to_numpy()
-    out = np.empty(len(cells), dtype=object)
-    out[:] = ["" if empty else text(cell) for cell, empty in zip(cells.tolist(), missing, strict=True)]
-    return out
-
-
-def _column(cells: _Cells, column: Column, wanted: ColumnMap, fx_rate: float) -> Float64:
+def _column(cells: Cells, column: Column, wanted: ColumnMap, fx_rate: float) -> Float64:
     """Return one column of the subscribers, NaN where it is to be imputed."""
     name, source = column.name, wanted.from_column
     if source is None:
@@ -327,7 +222,7 @@ def _column(cells: _Cells, column: Column, wanted: ColumnMap, fx_rate: float) ->
 
 
 def _finished(
-    cells: _Cells,
+    cells: Cells,
     column: Column,
     source: str,
     values: Float64,
@@ -345,17 +240,18 @@ def _finished(
     bad = (values < low) | (values > high)
     if bad.any():
         section = "histories" if column.history else "columns"
+        hint = BELOW_ZERO.get(column.name, "") if values[bad][0] < 0.0 else ""
         rule = f"at least {low:g}" if high == np.inf else f"between {low:g} and {high:g}"
         raise cells.error(
             source,
             bad,
-            f"makes {column.name} {values[bad][0]:g}, which must be {rule}",
+            f"makes {column.name} {values[bad][0]:g}{hint}, which must be {rule}",
             f"correct it, or set {section}.{column.name}.clip in {cells.mapping}",
         )
     return values
 
 
-def _history(cells: _Cells, column: Column, wanted: HistoryMap, fx_rate: float) -> Float64:
+def _history(cells: Cells, column: Column, wanted: HistoryMap, fx_rate: float) -> Float64:
     """Return six months, (6, n), the oldest first; NaN where all of a row is to be imputed."""
 
     def read(name: str) -> Float64:
@@ -383,7 +279,7 @@ def _history(cells: _Cells, column: Column, wanted: HistoryMap, fx_rate: float) 
     return np.where(known | ~known.any(axis=0), out, usual)
 
 
-def _churn(cells: _Cells, wanted: ChurnMap) -> Float64:
+def _churn(cells: Cells, wanted: ChurnMap) -> Float64:
     if wanted.values is not None:
         return cells.translated(wanted.from_column, wanted.values, at="churn.values")
     values = cells.numbers(wanted.from_column, "churn")

@@ -73,7 +73,7 @@ def tame(history: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     last = len(history) - 1
     middle = np.stack([empty + (last - empty) // 2, empty + (last + 1 - empty) // 2])
     medians = np.take_along_axis(ordered, np.minimum(middle, last), axis=0).mean(axis=0)
-    return np.minimum(history, WILD_MEDIANS * medians)
+    return np.asarray(np.minimum(history, WILD_MEDIANS * medians))
 
 
 def repeated_rows(ids: npt.NDArray[np.int64], *, month: int, settings: DataQuality, key: Key

@@ -21,7 +21,7 @@ class DataQuality(Settings):
     late_share: Share
     """Share of subscribers whose histories arrive a month late."""
     duplicate_share: Share
-    """Share of subscribers that stand twice in the tables of `churnsim simulate`."""
+    """Share of subscribers that stand twice in the snapshot of ``churnsim simulate``."""
 
 
 class SignalsSettings(Settings):
