@@ -16,7 +16,7 @@ from churnsim.lifecycle.block import Block, Month
 from churnsim.lifecycle.default import Lifecycle
 from churnsim.population.columns import SCHEMA
 from churnsim.population.generate import PILOT_FIRST_ID, entrant_ids, evaluation_ids, pilot_ids
-from churnsim.signals.observe import Observed, features
+from churnsim.signals.observe import Observed, features, observe
 from churnsim.uplift.trial import CONTROL, Trial
 
 START = 2
@@ -27,6 +27,7 @@ def run(world: World, *, engine: Lifecycle | None = None, base: Subscribers | No
     return run_pilot(
         world.pilot_population() if base is None else base,
         e.pilot,
+        tries=e.campaign.offers,
         engine=engine or world.engine,
         signals=e.signals,
         channels=e.channels,
@@ -87,7 +88,7 @@ def test_arms_have_their_shares(world: World, trial: Trial) -> None:
     for arm, share in shares.items():
         # 4 standard errors, four arms: false alarm 3e-4.
         assert (trial.assigned == arm).mean() == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / n)), arm
-    assert set(trial.assigned) == set(shares) and trial.offers == world.offers.names
+    assert set(trial.assigned) == set(shares) and trial.offers == world.experiment.campaign.offers
 
 
 def test_the_ineligible_are_assigned_but_not_contacted(trial: Trial) -> None:
@@ -115,7 +116,8 @@ def test_features_are_those_at_assignment(world: World, trial: Trial) -> None:
     base = quiet.pilot_population()
     quiet.engine.run([(base, None)], start=0, months=START)
     rows = np.flatnonzero(np.isin(base.ids, ids_of(trial)))
-    assert features(Observed(base.take(rows), START)).equals(run(quiet).X)
+    table = observe(base.take(rows), month=START, settings=quiet.experiment.signals, key=quiet.key)
+    assert features(table).equals(run(quiet).X)
 
 
 class Scripted(Lifecycle):
@@ -145,8 +147,7 @@ def test_outcomes_by_hand() -> None:
     world = small_world(
         "pilot.size=4",
         "pilot.control_share=0.001",
-        "offers.contract_device=null",
-        "offers.service_recovery=null",
+        "campaign.offers=[discount_30]",
         "offers.discount_30.acceptance.base_prob=0.999999",
         "offers.discount_30.eligibility.min_tenure_months=0",
         "pilot.outcome_months=6",
@@ -182,7 +183,7 @@ def test_effect_of_assignment_agrees_with_exact_twins() -> None:
     strong = "{" + ", ".join(f"{name}: 0.02" for name in causes) + "}"
     world = small_world(
         "pilot.size=12000",
-        "offers.service_recovery=null",
+        "campaign.offers=[discount_30, contract_device]",
         "market.season_amplitude=0.0",
         f"offers.discount_30.hazard_multipliers={strong}",
         "offers.discount_30.effect_months=6",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,8 @@ from churnsim.experiment.world import World
 from churnsim.lifecycle.block import Block, Month
 from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
 from churnsim.lifecycle.treatment import contacts, everybody
+from churnsim.offers.settings import Offer
+from churnsim.offers.table import offer_table
 
 START = 8
 RATE = 0.21
@@ -66,7 +67,8 @@ def month(arm: int, age: int, **changes: Any) -> Block:
 
 
 def books(*, settings: EvaluationSettings | None = None, contact_cents: int = 0) -> Bookkeeper:
-    offers: Any = SimpleNamespace(direct_cost_per_line_amount=np.array([0.0, 100.0]))
+    device = Offer.model_validate({"direct_cost_per_line_amount": 100.0, "acceptance": {"base_prob": 0.5}})
+    offers = offer_table({"device": device}, causes=())
     return Bookkeeper(
         settings or evaluation(), offers, start=START, n=1, arms=2, contact_cents=np.array([contact_cents])
     )
@@ -113,6 +115,7 @@ def test_one_subscriber_by_hand() -> None:
         0,
         0,
         0,
+        0,
     ]
     assert policy.cents[:, REALISED, DISCOUNTED, 0].tolist() == [
         sum(cents("40.05", 1, a) for a in ages),
@@ -120,6 +123,7 @@ def test_one_subscriber_by_hand() -> None:
         cents("12", 1, 1) + cents("12", 1, 2),
         20000,
         173,
+        0,
         0,
     ]
     assert policy.cents[:, EXPECTED, DISCOUNTED, 0].tolist() == [
@@ -129,8 +133,9 @@ def test_one_subscriber_by_hand() -> None:
         17000,
         173,
         0,
+        0,
     ]
-    assert policy.cents[:, REALISED, 0, 0].tolist() == [4 * 4005, 4 * 1801, 2400, 20000, 173, 0]
+    assert policy.cents[:, REALISED, 0, 0].tolist() == [4 * 4005, 4 * 1801, 2400, 20000, 173, 0, 0]
     # 40.05 discounted at 21 % a year: 40.05, 39.419..., 38.798..., 38.186...
     assert policy.cents[0, REALISED, DISCOUNTED, 0] == 4005 + 3942 + 3880 + 3819
 
@@ -152,6 +157,45 @@ def test_differences_by_hand() -> None:
 def test_offer_cost_to_stayers_by_hand() -> None:
     # The reference twin is there when the device and the bill of month 1 fall due, and gone by that of month 2.
     assert two_worlds().offer_cost_to_stayers[1].tolist() == [20000 + cents("12", 1, 1)]
+
+
+def test_running_cost_is_direct_offer_cost_while_it_is_owed() -> None:
+    """8.00 a month: posted beside the device, weighted as the discount is; the reference leaves after a month."""
+    kept = books()
+    for age in range(3):
+        kept.observe(month(0, age, active=age < 2, active_prob=0.5))
+        kept.observe(month(1, age, accepted=age == 0, upkeep=8.0 * (age > 0), billed=age < 2, billed_prob=0.25))
+    direct = kept.worlds[1].cents[KINDS.index("direct_offer_cost"), :, :, 0]
+    assert direct[REALISED].tolist() == [20000 + 800, 20000 + cents("8", 1, 1)]
+    assert direct[EXPECTED].tolist() == [20000 + 2 * 200, 20000 + cents("8", 0.25, 1) + cents("8", 0.25, 2)]
+    money = compare_worlds(*kept.worlds, estimate=REALISED)
+    assert money.offer_cost[0] == 20000 + cents("8", 1, 1)
+    assert kept.offer_cost_to_stayers[1].tolist() == [20000 + cents("8", 1, 1)]
+
+
+def test_acquisition_cost_avoided_stands_beside_net_value() -> None:
+    """The reference leaves for month 2, the policy world stays: one account of 150 need not be won, two months on."""
+    on, off = (books(settings=evaluation(acquisition_cost_amount=amount)) for amount in (150.0, 0.0))
+    for kept in (on, off):
+        for age in range(4):
+            kept.observe(month(0, age, active=age < 2, active_prob=PROBS[age] ** 2))
+            kept.observe(month(1, age, active_prob=PROBS[age]))
+    realised = compare_worlds(*on.worlds, estimate=REALISED)
+    assert realised.acquisition_cost_avoided.tolist() == [cents("150", 1, 2)]
+    expected = compare_worlds(*on.worlds, estimate=EXPECTED).acquisition_cost_avoided[0]
+    left = [sum(cents("150", p[a - 1] - p[a], a) for a in (1, 2, 3)) for p in (np.array(PROBS) ** 2, PROBS)]
+    assert expected == left[0] - left[1] > 0
+    without = compare_worlds(*off.worlds, estimate=REALISED)
+    assert without.acquisition_cost_avoided.tolist() == [0]
+    assert realised.net_value.tolist() == without.net_value.tolist()
+
+
+def test_who_comes_back_need_not_be_won_anew() -> None:
+    kept = books(settings=evaluation(acquisition_cost_amount=150.0, discount_rate_annual=0.0))
+    for age in range(4):
+        kept.observe(month(0, age, active=age < 1))
+        kept.observe(month(1, age, active=age in (0, 3)))
+    assert compare_worlds(*kept.worlds, estimate=REALISED).acquisition_cost_avoided.tolist() == [15000]
 
 
 def test_rounding_is_half_to_even_once_a_posting() -> None:
@@ -216,7 +260,8 @@ def test_frame_has_the_rows_that_are_not_zero() -> None:
 @pytest.fixture(scope="module")
 def world() -> World:
     return small_world(
-        "policies.everyone.offer=contract_device", "evaluation.terminal_value=residual", "population.size=700"
+        "policies.everyone.offer=contract_device", "evaluation.terminal_value=residual", "population.size=700",
+        "evaluation.acquisition_cost_amount=120.0", "offers.service_recovery.monthly_cost_amount=0.5",
     )
 
 
@@ -245,6 +290,7 @@ def test_identity_and_sums_of_rows_to_the_cent(cells: dict[str, Cell], name: str
         "offer_cost": total("retention_discount", "direct_offer_cost"),
         "contact_cost": total("contact_cost"),
         "terminal_value": total("terminal_margin"),
+        "acquisition_cost_avoided": -total("replacement_cost"),
     }
     by_hand["net_value"] = by_hand["saved_margin"] - by_hand["offer_cost"] - by_hand["contact_cost"]
     by_hand["net_value_realised"] = total("revenue", estimate="realised") - total(

@@ -19,6 +19,8 @@ from churnsim.lifecycle.treatment import everybody
 Float64 = npt.NDArray[np.float64]
 
 MONTH, CONTACT, HORIZON = 8, 0.1, 12
+# The offers of the campaign, which have the first codes.
+NAMES = ("discount_30", "contract_device", "service_recovery")
 
 
 def test_effects_by_hand() -> None:
@@ -26,7 +28,7 @@ def test_effects_by_hand() -> None:
     value = np.array([[[-2.0], [10.0], [4.0]], [[0.0], [20.0], [8.0]]])
     staying = value / 100.0
     found = expected_effects(
-        Responses(value, staying),
+        Responses((0, 1, 2), value, staying),
         offer_code=[1, 2, 1],
         accept=np.array([[0.5, 0.25, 0.1]]),
         reach=np.array([[0.4, 0.4, 1.0]]),
@@ -42,7 +44,7 @@ def test_effects_by_hand() -> None:
 def test_one_draw_has_no_standard_error() -> None:
     ones = np.ones((1, 2, 1))
     found = expected_effects(
-        Responses(ones, ones),
+        Responses((0, 1), ones, ones),
         offer_code=[1],
         accept=np.ones((1, 1)),
         reach=np.ones((1, 1)),
@@ -85,7 +87,7 @@ def test_expected_effect_is_the_mean_over_futures_of_realised_twin_differences(w
     are the unit: in a future all subscribers share the market.
     """
     settings = world.experiment.evaluation.model_copy(update={"horizon_months": HORIZON})
-    n, arms = len(base), 2 + len(world.offers.names)
+    n, arms = len(base), 2 + len(NAMES)
     futures = 60
     value, staying = np.empty((futures, arms - 1)), np.empty((futures, arms - 1))
     for number in range(futures):
@@ -100,7 +102,7 @@ def test_expected_effect_is_the_mean_over_futures_of_realised_twin_differences(w
             value[number, code] = money.net_value.mean() / 100.0
             change = kept.worlds[code + 1].still_active - kept.worlds[0].still_active
             staying[number, code] = change[REALISED].mean()
-    found = responses(base, world.inner_engines(), settings, month=MONTH, contact_time=CONTACT)
+    found = responses(base, world.inner_engines(), settings, offers=NAMES, month=MONTH, contact_time=CONTACT)
     for brute, inner in ((value, found.value.mean(axis=2)), (staying, found.staying.mean(axis=2))):
         error = np.sqrt(brute.var(axis=0, ddof=1) / len(brute) + inner.var(axis=0, ddof=1) / len(inner))
         z = (brute.mean(axis=0) - inner.mean(axis=0)) / error
@@ -114,7 +116,7 @@ def test_one_draw_is_the_ledgers_expected_net_value(world: World, base: Subscrib
     The contact falls into the notice period, where who is still billed need not be who was given the discount.
     """
     settings = world.experiment.evaluation
-    n, arms = len(base), 2 + len(world.offers.names)
+    n, arms = len(base), 2 + len(NAMES)
     engine = world.inner_engines()[0]
     kept = Bookkeeper(settings, world.offers, start=MONTH, n=n, arms=arms)
     treated = [everybody(n, contact_time=0.95, accepted=code) for code in range(arms - 1)]
@@ -125,7 +127,7 @@ def test_one_draw_is_the_ledgers_expected_net_value(world: World, base: Subscrib
         months=settings.horizon_months,
         observe=kept.observe,
     )
-    found = responses(base, [engine], settings, month=MONTH, contact_time=0.95)
+    found = responses(base, [engine], settings, offers=NAMES, month=MONTH, contact_time=0.95)
     for code in range(arms - 1):
         money = compare_worlds(kept.worlds[0], kept.worlds[code + 1], estimate=EXPECTED)
         # Three postings a month in each world, half a cent each.
@@ -154,7 +156,7 @@ def test_each_subscriber_has_an_effect_of_its_own(world: World, base: Subscriber
         )
         total.append(compare_worlds(*kept.worlds, estimate=REALISED).net_value.reshape(copies, 40) / 100.0)
     brute = np.concatenate(total)
-    found = responses(few, world.inner_engines(), settings, month=MONTH, contact_time=CONTACT).value[:, code]
+    found = responses(few, world.inner_engines(), settings, offers=NAMES, month=MONTH, contact_time=CONTACT).value[:, code]
     error = np.sqrt(brute.var(axis=0, ddof=1) / len(brute) + found.var(axis=0, ddof=1) / len(found))
     z = (brute.mean(axis=0) - found.mean(axis=0)) / np.maximum(error, 1e-9)
     # Four in a thousand normal values pass 2.9; five of 40 have a chance below 1e-6.
@@ -168,7 +170,7 @@ def test_standard_error_shrinks_with_draws(world: World, base: Subscribers) -> N
     ones = np.ones((n, 1))
     errors = []
     for draws in (6, 24):
-        found = responses(few, world.inner_engines()[:draws], settings, month=MONTH, contact_time=CONTACT)
+        found = responses(few, world.inner_engines()[:draws], settings, offers=NAMES, month=MONTH, contact_time=CONTACT)
         effects = expected_effects(found, offer_code=[1], accept=ones, reach=ones, contact_cost=0 * ones)
         errors.append(float(np.sqrt((effects.net_value_se**2).mean())))
     # Four times the draws, half the error; the first has 5 degrees of freedom for each of 200 subscribers.
@@ -191,19 +193,19 @@ def test_inner_draws_are_never_the_worlds() -> None:
 def test_the_base_is_not_changed_and_nobody_is_needed_for_anybody(world: World, base: Subscribers) -> None:
     before = base.copy()
     engines, settings = world.inner_engines()[:1], world.experiment.evaluation
-    found = responses(base, engines, settings, month=MONTH, contact_time=CONTACT)
+    found = responses(base, engines, settings, offers=NAMES, month=MONTH, contact_time=CONTACT)
     assert all(np.array_equal(base[name], before[name], equal_nan=True) for name in base.columns)
     rows = np.array([200, 3])
-    some = responses(base.take(rows), engines, settings, month=MONTH, contact_time=CONTACT)
+    some = responses(base.take(rows), engines, settings, offers=NAMES, month=MONTH, contact_time=CONTACT)
     assert np.array_equal(some.value, found.value[:, :, rows])
-    threaded = responses(base, engines, settings, month=MONTH, contact_time=CONTACT, threads=2)
+    threaded = responses(base, engines, settings, offers=NAMES, month=MONTH, contact_time=CONTACT, threads=2)
     assert np.array_equal(threaded.value, found.value)
 
 
 def test_who_has_decided_already_is_worth_no_offer(world: World, base: Subscribers) -> None:
     gone = base.take(np.arange(5))
     gone["decision_time"], gone["departure_time"] = MONTH - 0.1, MONTH + 0.2
-    found = responses(gone, world.inner_engines()[:1], world.experiment.evaluation, month=MONTH, contact_time=CONTACT)
+    found = responses(gone, world.inner_engines()[:1], world.experiment.evaluation, offers=NAMES, month=MONTH, contact_time=CONTACT)
     assert not found.value.any() and not found.staying.any()
 
 
@@ -211,13 +213,18 @@ def test_an_offer_without_effect_costs_what_it_gives(world: World, base: Subscri
     """A discount that changes nothing is worth minus its bills, each with the chance to fall due."""
     quiet = small_world(
         "offers.discount_30.hazard_multipliers={price: 1.0, competitor: 1.0, contract_end: 1.0}",
-        "lifecycle.contact={wake: 0.0, wake_persistence: 0.0, goodwill_points: 0.0, discount_shock_persistence: 0.0}",
+        "lifecycle.contact={wake: 0.0, goodwill_points: 0.0, goodwill_points_by_attitude: 0.0, fatigue_points: 0.0}",
+        "lifecycle.contact.discount_shock_persistence=0.0",
         "lifecycle.causes.price.coefficients.discount_shock=0.0",
         "lifecycle.usage.overage_price_per_gb=0.0",
+        *(f"lifecycle.plan.{name}=1.0e-9" for name in ("change_prob", "line_loss_prob", "line_gain_prob")),
+        "lifecycle.causes.internal_substitution=null",
+        "lifecycle.causes.churn_and_rejoin=null",
+        "offers.move_help=null",
         "evaluation.discount_rate_annual=0.0",
         *(f"lifecycle.causes.{name}.intercept=-30.0" for name in world.experiment.lifecycle.causes),
     )
-    found = responses(base, quiet.inner_engines()[:1], quiet.experiment.evaluation, month=MONTH, contact_time=CONTACT)
+    found = responses(base, quiet.inner_engines()[:1], quiet.experiment.evaluation, offers=NAMES, month=MONTH, contact_time=CONTACT)
     there = (base["departure_time"] == np.inf) & (base["state"] != 5)
     bills = found.value[0, quiet.offers.code("discount_30")]
     share = quiet.experiment.offers["discount_30"]
@@ -233,7 +240,7 @@ def test_an_offer_without_effect_costs_what_it_gives(world: World, base: Subscri
 def test_realised_twins_are_the_ledgers(world: World, base: Subscribers) -> None:
     """In the world's own future, to the ledger's rounding."""
     settings = world.experiment.evaluation
-    n, arms = len(base), 2 + len(world.offers.names)
+    n, arms = len(base), 2 + len(NAMES)
     kept = Bookkeeper(settings, world.offers, start=MONTH, n=n, arms=arms)
     treated = [everybody(n, contact_time=CONTACT, accepted=code) for code in range(arms - 1)]
     runs = [base.copy() for _ in range(arms)]
@@ -244,7 +251,7 @@ def test_realised_twins_are_the_ledgers(world: World, base: Subscribers) -> None
         observe=kept.observe,
     )
     before = base.copy()
-    found = realised_responses(base, world.engine, settings, month=MONTH, contact_time=CONTACT, threads=2)
+    found = realised_responses(base, world.engine, settings, offers=NAMES, month=MONTH, contact_time=CONTACT, threads=2)
     assert all(np.array_equal(base[name], before[name], equal_nan=True) for name in base.columns)
     assert found.value.shape == found.staying.shape == (1, arms - 1, n)
     for code in range(arms - 1):
@@ -254,7 +261,7 @@ def test_realised_twins_are_the_ledgers(world: World, base: Subscribers) -> None
         assert np.array_equal(change[REALISED], found.staying[0, code])
     assert set(np.unique(found.staying)) <= {-1.0, 0.0, 1.0} and (found.staying == 1.0).any()
     rows = np.array([200, 3])
-    some = realised_responses(base.take(rows), world.engine, settings, month=MONTH, contact_time=CONTACT)
+    some = realised_responses(base.take(rows), world.engine, settings, offers=NAMES, month=MONTH, contact_time=CONTACT)
     assert np.array_equal(some.value, found.value[:, :, rows])
 
 
@@ -267,8 +274,8 @@ def test_the_mean_of_realised_twins_is_the_expected_one(world: World, base: Subs
     value, staying = [], []
     for number in range(100, 140):
         engine = future(world, number)
-        once = realised_responses(base, engine, settings, month=MONTH, contact_time=CONTACT)
-        mean = responses(base, [engine], settings, month=MONTH, contact_time=CONTACT)
+        once = realised_responses(base, engine, settings, offers=NAMES, month=MONTH, contact_time=CONTACT)
+        mean = responses(base, [engine], settings, offers=NAMES, month=MONTH, contact_time=CONTACT)
         value.append(once.value[0] - mean.value[0])
         staying.append(once.staying[0] - mean.staying[0])
     for differences in (np.concatenate(value, axis=1), np.concatenate(staying, axis=1)):
