@@ -24,6 +24,7 @@ from churnsim.lifecycle.drivers import (
     substitution,
     tenure,
     usage,
+    win_back,
 )
 from churnsim.lifecycle.engine import Engine
 from churnsim.lifecycle.hazards import HazardTable
@@ -48,8 +49,9 @@ def default_drivers(settings: LifecycleSettings, around: Market, table: OfferTab
     hazards = _hazards(settings, table, apparent=False)
     causes = Driver("causes", reads=hazards.reads, causes=hazards.causes, hazards=hazards.hazards,
                     update=hazards.update)
-    return (market.driver(around), plan.prices(around), usage.driver(settings), recharge.driver(settings.recharge),
-            service.driver(settings, table), contacts.driver(settings),
+    back = win_back_of(settings, table)
+    return (*(() if back is None else (back.driver(),)), market.driver(around), plan.prices(around),
+            usage.driver(settings), recharge.driver(settings.recharge), service.driver(settings, table), contacts.driver(settings),
             arrears.driver(settings),
             shopping.driver(settings), billing.driver(settings.cost_to_serve),
             offers.upkeep_driver(table), causes,
@@ -62,6 +64,14 @@ def _hazards(settings: LifecycleSettings, table: OfferTable, *, apparent: bool) 
     which = [k for k, name in enumerate(names) if settings.causes[name].apparent == apparent]
     return HazardTable({names[k]: settings.causes[names[k]] for k in which}, table.log_multipliers[:, which],
                        habituation=settings.contact.habituation)
+
+
+def win_back_of(settings: LifecycleSettings, table: OfferTable) -> win_back.WinBack | None:
+    """Return who comes back; None if nobody ever does."""
+    s = settings.win_back
+    if s.return_prob == 0.0 or not any(s.cause_factors.values()):
+        return None
+    return win_back.WinBack(s, table.return_factor)
 
 
 def _substitution(settings: LifecycleSettings, around: Market, table: OfferTable) -> tuple[Driver, ...]:
@@ -104,7 +114,7 @@ class Lifecycle(Engine):
                    *with_offers(more, table.log_multipliers[:, len(settings.causes):],
                                 habituation=settings.contact.habituation))
         leaving = Leaving(drivers, notice_months=days_to_months(settings.notice_days), names=tuple(settings.causes),
-                          watch=watch)
+                          watch=watch, win_back=win_back_of(settings, table))
         super().__init__((*drivers, leaving.driver()), schema=LIFECYCLE_SCHEMA, key=key)
         self.settings = settings
         self.market = around

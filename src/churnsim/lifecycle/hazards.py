@@ -218,6 +218,92 @@ def survive(hazards: Float32, notice: float, cumulated: Float64, undecided_prob:
 
 
 @njit
+def survive_again(hazards: Float32, factors: Float64, codes: Int8, notice: float, hazard_factor: float,
+                  cumulated: Float64, total: Float32, undecided_prob: Float64, active_next_prob: Float64,
+                  returned_prob: Float64, returned_next_prob: Float64, away: Float64, leaving: Float64) -> None:
+    """Add those who came back to what :func:`survive` left, and those who leave to the mass of those away.
+
+    Parameters
+    ----------
+    factors, codes
+        (1 + offers, causes) weights of leavers by offer in effect and cause; (n,) code of the offer in effect.
+    hazard_factor
+        On the hazards of those who came back.
+    returned_prob, returned_next_prob
+        (n,) probabilities of having come back and being undecided, at the month's start and then at its end; and of
+        having come back and being active when the next month starts.
+    away, leaving
+        (n,) weighted mass of those away, and of those who decided in the last `notice` months of a month: they leave
+        in the next one.
+    """
+    weighted = np.zeros(total.shape[0])
+    for k in range(hazards.shape[0]):
+        hazard, usual = hazards[k], factors[0, k]
+        for j in range(total.shape[0]):
+            weighted[j] += usual * hazard[j]
+    for j in range(total.shape[0]):
+        if codes[j] > 0:
+            weighted[j] = 0.0
+            for k in range(hazards.shape[0]):
+                weighted[j] += factors[codes[j], k] * hazards[k, j]
+    for j in range(total.shape[0]):
+        h = np.float64(total[j])
+        share = weighted[j] / max(h, 1e-300)
+        served, rest = active_next_prob[j], exp64_scalar(-cumulated[j])
+        again = returned_prob[j]
+        again_served = again * exp64_scalar(-hazard_factor * h * (1.0 - notice))
+        again_rest = again * exp64_scalar(-hazard_factor * h)
+        away[j] += leaving[j] + share * (undecided_prob[j] - served + again - again_served)
+        leaving[j] = share * (served - rest + again_served - again_rest)
+        undecided_prob[j] += again
+        active_next_prob[j] = served + again_served
+        returned_prob[j] = again_rest
+        returned_next_prob[j] = again_served
+
+
+@njit
+def survive_again_in_pieces(times: Float64, hazards: Float32, factors: Float64, codes: Int8, notice: float,
+                            hazard_factor: float, moment: Float64, first: Float64, undecided_prob: Float64,
+                            active_next_prob: Float64, returned_prob: Float64, returned_next_prob: Float64,
+                            away: Float64, leaving: Float64) -> None:
+    """Do the same where hazards change, after :func:`survive_in_pieces`.
+
+    `first` (n,) is the probability of never having decided at the month's start, `codes` (1 + changes, n).
+    """
+    changes = times.shape[0]
+    cut = 1.0 - notice
+    for j in range(moment.shape[0]):
+        never, again = first[j], returned_prob[j]
+        asked = served = again
+        early = late = since = 0.0
+        for r in range(changes + 1):
+            until = times[r, j] if r < changes else 1.0
+            h = weighted = 0.0
+            for k in range(hazards.shape[1]):
+                h += hazards[r, k, j]
+                weighted += factors[codes[r, j], k] * hazards[r, k, j]
+            share = weighted / max(h, 1e-300)
+            asked *= exp64_scalar(-hazard_factor * h * max(0.0, min(until, moment[j]) - since))
+            before = max(0.0, min(until, cut) - since)
+            served *= exp64_scalar(-hazard_factor * h * before)
+            for part in range(2):
+                lasts = before if part == 0 else until - since - before
+                never_after = never * exp64_scalar(-h * lasts)
+                again_after = again * exp64_scalar(-hazard_factor * h * lasts)
+                gone = share * (never - never_after + again - again_after)
+                early += gone if part == 0 else 0.0
+                late += gone if part == 1 else 0.0
+                never, again = never_after, again_after
+            since = until
+        away[j] += leaving[j] + early
+        leaving[j] = late
+        undecided_prob[j] += asked
+        active_next_prob[j] += served
+        returned_prob[j] = again
+        returned_next_prob[j] = served
+
+
+@njit
 def survive_in_pieces(times: Float64, hazards: Float32, notice: float, moment: Float64, cumulated: Float64,
                       undecided_prob: Float64, active_next_prob: Float64, total: Float32) -> None:
     """Integrate the clocks out of a month whose hazards change, as :func:`survive` does where they do not.

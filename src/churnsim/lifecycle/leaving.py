@@ -7,15 +7,28 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from churnsim.core.compiled import njit
 from churnsim.core.draws import Key, counter, stream
 from churnsim.lifecycle.block import Array, Block, Draws, Float32, Float64, Ids, Month
 from churnsim.lifecycle.driver import Driver
-from churnsim.lifecycle.hazards import fire, fire_in_pieces, survive, survive_in_pieces
+from churnsim.lifecycle.drivers.win_back import WinBack
+from churnsim.lifecycle.hazards import (
+    fire,
+    fire_in_pieces,
+    survive,
+    survive_again,
+    survive_again_in_pieces,
+    survive_in_pieces,
+)
 from churnsim.lifecycle.incidence import incidence
 
-NO_ROWS = np.zeros(0, np.int64)
+Int8 = npt.NDArray[np.int8]
+
+NO_ROWS, NO_CODES = np.zeros(0, np.int64), np.zeros((1, 0), np.int8)
+# What is carried of those who came back and of those who may.
+RETURNED = ("returned_prob", "returned_next_prob", "away_mass", "leaving_mass")
 
 # Is told the probability to resolve to leave this month by each cause, (causes, n), the clocks integrated out.
 Watch: TypeAlias = Callable[[Block, Float64], None]
@@ -25,12 +38,14 @@ Watch: TypeAlias = Callable[[Block, Float64], None]
 class _Pieces:
     """The changing rows of a block: when their hazards change, and the hazards between the changes.
 
-    `rows` (m,), `times` (changes, m), `hazards` (1 + changes, causes, m).
+    `rows` (m,), `times` (changes, m), `hazards` (1 + changes, causes, m); `codes` (1 + changes, m) of the offer in
+    effect, if it matters who comes back.
     """
 
     rows: Ids
     times: Float64
     hazards: Float32
+    codes: Int8
 
 
 class _Gathered(dict[str, Array]):
@@ -79,11 +94,14 @@ class Leaving:
         Names in the order of their codes in column `cause`, from 1; other causes follow in the order of the drivers.
     watch
         Called every month for every block, if given.
+    win_back
+        Who may come back; None: nobody. Its driver is then one of `drivers`.
     """
 
     def __init__(self, drivers: Sequence[Driver], *, notice_months: float, names: Sequence[str] = (),
-                 watch: Watch | None = None) -> None:
+                 watch: Watch | None = None, win_back: WinBack | None = None) -> None:
         self.notice = notice_months
+        self.win_back = win_back
         self.watch = watch
         self.sources = tuple(driver for driver in drivers if driver.hazards is not None)
         self.causes = tuple(cause for driver in self.sources for cause in driver.causes)
@@ -92,23 +110,29 @@ class Leaving:
         self.changes = tuple(change for driver in drivers for change in driver.changes)
         self.clocks = tuple(stream(f"lifecycle.clock.{cause}") for cause in self.causes)
         self.numbers = np.array([clock.number for clock in self.clocks], np.int64)
-        self.reads = tuple(dict.fromkeys(("join_month", *(name for driver in self.sources for name in driver.reads))))
+        offer = () if win_back is None else ("offer_code", "offer_left_months")
+        self.reads = tuple(dict.fromkeys(
+            ("join_month", *(name for driver in self.sources for name in driver.reads), *offer)))
+        self.factors = np.zeros((0, 0)) if win_back is None else win_back.factors(self.causes)
 
     def driver(self) -> Driver:
         """Return the driver."""
+        own = () if self.win_back is None else (*RETURNED, "return_factor")
         return Driver(
-            "leaving", self.step, reads=("decision_time", *self.reads),
+            "leaving", self.step, reads=("decision_time", *self.reads, *own, *(("spell",) if own else ())),
             writes=("decision_time", "departure_time", "cause", "undecided", "undecided_prob", "hazard",
-                    "cumulated_hazard", "active_next_prob"),
+                    "cumulated_hazard", "active_next_prob", *own), owns="win_back",
             streams=self.clocks, hosts=self.changes, after=tuple(driver.name for driver in self.sources),
             start=self.start)
 
-    @staticmethod
-    def start(block: Block) -> None:
-        """Whoever decided before the run has no future."""
+    def start(self, block: Block) -> None:
+        """Whoever decided before the run has no future, but to come back; who came back is in no first spell."""
         start = block.month.number
         block["cumulated_hazard"] = np.where(block["decision_time"] < start, np.inf, 0.0)
         block["active_next_prob"] = block["departure_time"] > start
+        if self.win_back is not None:
+            block["cumulated_hazard"][block["spell"] > 0] = np.inf
+            self.win_back.start(block)
 
     def step(self, block: Block, month: Month, draws: Draws) -> None:
         """Let a month's clocks run; with `month.realise` false, only the probabilities pass."""
@@ -146,7 +170,7 @@ class Leaving:
         found = [(change, *change.when(block, month, draws)) for change in self.changes]
         found = [(change, row, time) for change, row, time in found if len(row)]
         if not found:
-            return _Pieces(NO_ROWS, np.ones((0, 0)), np.empty((1, len(self.causes), 0), np.float32))
+            return _Pieces(NO_ROWS, np.ones((0, 0)), np.empty((1, len(self.causes), 0), np.float32), NO_CODES)
         changes = [change for change, _, _ in found]
         row = np.concatenate([row for _, row, _ in found])
         time = np.concatenate([time for _, _, time in found])
@@ -173,7 +197,14 @@ class Leaving:
         times = np.ones((len(rounds), len(first)))
         between = np.empty((1 + len(rounds), len(self.causes), len(first)), np.float32)
         _lay_out(np.append(first, len(row)), time, hazards.take(row[first], axis=1), then, times, between)
-        return _Pieces(row[first], times, between)
+        codes = NO_CODES
+        if self.win_back is not None:
+            codes = np.empty((1 + len(rounds), len(first)), np.int8)
+            codes[0], then_in_effect = _in_effect(before)[first], _in_effect(after)
+            for r, now in enumerate(rounds):
+                codes[r + 1] = codes[r]
+                codes[r + 1, np.searchsorted(first, now, side="right") - 1] = then_in_effect[now]
+        return _Pieces(row[first], times, between, codes)
 
     def _updated(self, before: Block, after: Block, hazards: Float32, written: frozenset[str]) -> Float32:
         """Return the hazards after each change, (causes, changes), from those of the month's start."""
@@ -197,25 +228,47 @@ class Leaving:
             self.watch(block, incidence(block["cumulated_hazard"], hazards, rows=rows, times=pieces.times,
                                         pieces=pieces.hazards))
         cumulated = block["cumulated_hazard"][rows]
+        again = {name: block[name][rows] for name in RETURNED} if self.win_back is not None else {}
+        first = np.exp(-cumulated)
         survive(hazards, self.notice, block["cumulated_hazard"], block["undecided_prob"],
                 block["active_next_prob"], block["hazard"])
+        if self.win_back is not None:
+            survive_again(hazards, self.factors, _in_effect(block), self.notice, self.win_back.settings.hazard_factor,
+                          block["cumulated_hazard"], block["hazard"], block["undecided_prob"],
+                          block["active_next_prob"], *(block[name] for name in RETURNED))
         undecided, active = np.empty(len(rows)), np.empty(len(rows))
         total = np.empty(len(rows), np.float32)
         survive_in_pieces(pieces.times, pieces.hazards, self.notice, moment, cumulated, undecided, active, total)
+        if self.win_back is not None:
+            survive_again_in_pieces(pieces.times, pieces.hazards, self.factors, pieces.codes, self.notice,
+                                    self.win_back.settings.hazard_factor, moment, first, undecided, active,
+                                    *again.values())
         for name, values in (("cumulated_hazard", cumulated), ("undecided_prob", undecided),
-                             ("active_next_prob", active), ("hazard", total)):
+                             ("active_next_prob", active), ("hazard", total), *again.items()):
             block[name][rows] = values
 
     def _decide(self, block: Block, month: Month, key: Key, hazards: Float32, pieces: _Pieces) -> None:
-        n, rows = len(block), pieces.rows
+        n, rows, parts = len(block), pieces.rows, pieces.hazards
+        if self.win_back is not None and (factor := self.win_back.settings.hazard_factor) != 1.0:
+            scale = np.where(block["spell"] > 0, np.float32(factor), np.float32(1.0))
+            hazards, parts = hazards * scale, parts * scale[rows]
         time, winner = np.empty(n), np.empty(n, np.int8)
         at = counter(month.number)
         fire(block.ids, at, self.numbers, key.low, key.high, hazards, time, winner)
         late, cause = np.empty(len(rows)), np.empty(len(rows), np.int8)
-        fire_in_pieces(block.ids[rows], at, self.numbers, key.low, key.high, pieces.times, pieces.hazards, late,
-                       cause)
+        fire_in_pieces(block.ids[rows], at, self.numbers, key.low, key.high, pieces.times, parts, late, cause)
         time[rows], winner[rows] = late, cause
         leaves = np.flatnonzero((winner > 0) & (block["decision_time"] == np.inf))
         block["decision_time"][leaves] = month.number + time[leaves]
         block["departure_time"][leaves] = month.number + time[leaves] + self.notice
         block["cause"][leaves] = self.codes[winner[leaves]]
+        if self.win_back is not None:
+            in_effect = _in_effect(block)
+            piece = (pieces.times < late).sum(axis=0)
+            in_effect[rows] = pieces.codes[piece, np.arange(len(rows))]
+            block["return_factor"][leaves] = self.factors[in_effect[leaves], winner[leaves] - 1]
+
+
+def _in_effect(block: Block) -> Int8:
+    """Return the code of the offer in effect, 0 without one, (n,) int8."""
+    return np.where(block["offer_left_months"] > 0, block["offer_code"], np.int8(0))

@@ -15,7 +15,7 @@ from churnsim.lifecycle.settings import CostToServe
 def step(cost: CostToServe, block: Block, month: Month, draws: Draws) -> None:
     """Revenue is the bill; a running retention discount takes its share of the fee, if it is still owed.
 
-    Calls, visits and tickets of a month are posted with its bill, whether or not the subscriber stays to its end.
+    Those who came back after it was given do not owe it. Calls, visits and tickets of a month are posted with its bill, whether or not the subscriber stays to its end.
     """
     services = np.array([cost.hotline_call_amount, cost.shop_visit_amount, cost.ticket_amount], np.float32)
     _charge(month.number, block["join_month"], block["departure_time"], block["decision_time"],
@@ -24,7 +24,8 @@ def step(cost: CostToServe, block: Block, month: Month, draws: Draws) -> None:
             np.float32(cost.share_of_revenue), block["active"], block["active_prob"], block["billed"],
             block["billed_prob"], block["revenue"], block["cost_to_serve"], block["discount"],
             block["discount_left_months"], block["accepted"], block["newcomer_discount_share"],
-            block["newcomer_discount_left_months"], block["substitution_cost_amount"])
+            block["newcomer_discount_left_months"], block["substitution_cost_amount"], block["unowed"],
+            block["unowed_prob"])
     _serve(services, block["hotline"], block["shop_visit"], block["complaint"], block["cost_to_serve"])
 
 
@@ -33,13 +34,14 @@ def _charge(month: int, join_month: Array, departure: Float64, decision: Float64
             given_time: Float64, given_prob: Float64, bill: Float32, lines: Array, fee: Float32, share: Float32,
             per_line: np.float32, per_revenue: np.float32, active: Array, active_prob: Float64, billed: Array,
             billed_prob: Float64, revenue: Float32, cost: Float32, discount: Float32, left: Array, accepted: Array,
-            newcomer_share: Float32, newcomer_left: Array, new_line: Float32) -> None:
+            newcomer_share: Float32, newcomer_left: Array, new_line: Float32, unowed: Array, unowed_prob: Float64
+            ) -> None:
     for j in range(bill.shape[0]):
         joined = join_month[j] <= month
         active[j] = joined & (departure[j] > month)
         active_prob[j] = present_prob[j] if joined else 0.0
-        billed[j] = joined & (departure[j] > month) & (decision[j] > given_time[j])
-        billed_prob[j] = min(active_prob[j], given_prob[j])
+        billed[j] = joined & (departure[j] > month) & (decision[j] > given_time[j]) & (not unowed[j])
+        billed_prob[j] = min(active_prob[j] - unowed_prob[j], given_prob[j])
         waived = newcomer_share[j] * min(fee[j], bill[j]) if newcomer_left[j] > 0 else np.float32(0.0)
         revenue[j] = bill[j] - waived
         cost[j] = per_line * np.float32(lines[j]) + per_revenue * bill[j] + new_line[j]
@@ -68,7 +70,7 @@ def driver(cost: CostToServe) -> Driver:
                   reads=("join_month", "departure_time", "decision_time", "active_next_prob", "given_time",
                          "given_prob", "bill_amount", "lines", "plan_price_amount", "discount_share",
                          "discount_left_months", "newcomer_discount_share", "newcomer_discount_left_months",
-                         "substitution_cost_amount", "hotline", "shop_visit", "complaint"),
+                         "substitution_cost_amount", "hotline", "shop_visit", "complaint", "unowed", "unowed_prob"),
                   writes=("active", "active_prob", "billed", "billed_prob", "revenue", "cost_to_serve", "discount",
                           "discount_left_months", "accepted"),
                   start=start, owns="offers", after=("usage",))
