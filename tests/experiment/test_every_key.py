@@ -41,6 +41,10 @@ population:
       enterprise_small: {share: 0.15, prepaid_share: 0.1}
       enterprise_large: {share: 0.1, prepaid_share: 0.1}
 pilot: {size: 2600}
+market:
+  network: {predictive_share: 0.5}
+  price_moves: [{month: 3, change_share: 0.1, brand_tiers: [standard, premium]}]
+  arrivals_share_monthly: 0.05
 lifecycle:
   service: {complaint_prob: 0.1}
   arrears: {miss_prob: 0.1}
@@ -82,6 +86,7 @@ ALLOWED = {
     "gate.*": "read when results are compared; test_gate tests it",
     "scenarios": "empty here; test_load tests them",
     "sweep": "empty here; test_load tests it",
+    "market.word_of_mouth": "refused where policies are judged; test_word_of_mouth tests it",
     "population.table": "none here; test_table and the operator's example test it",
     "channels.*.kind": "says which other keys a channel has",
     "simulation.partition_size": "cuts files, changes no number; test_simulation tests both",
@@ -91,6 +96,7 @@ ALLOWED = {
 }
 
 CHANGES: dict[str, Any] = {
+    "market.price_moves*.brand_tiers": ["budget"],
     "population.traits.customer_types.*.share": "shift",
     "population.traits.contract_length_months_shares.*": "shift",
     "population.traits.customer_types.*.lines_mean": 1.5,

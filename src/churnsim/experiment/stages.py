@@ -17,6 +17,7 @@ from churnsim.campaign.wave import Assignment, Wave, nobody_assigned, planned_co
 from churnsim.core.columns import Schema, Subscribers
 from churnsim.core.draws import make_key
 from churnsim.core.money import CENTS
+from churnsim.errors import ConfigError
 from churnsim.evaluation.ledger import (
     BASES,
     ESTIMATES,
@@ -89,6 +90,9 @@ def plan(world: World, history_cell: Cell) -> Cell:
 
 def fit_models(world: World) -> Models:
     """Run the pilot and learn from it."""
+    if world.engine.coupled:
+        raise ConfigError(f"driver {world.engine.coupled[0]!r} couples subscribers, and a campaign is judged by stepping "
+                          "those it contacts again, alone; take the driver out, or simulate without simulation.policy")
     e = world.experiment
     rate = e.evaluation.discount_rate_annual
     trial = run_pilot(world.pilot_population(), e.pilot, tries=e.campaign.offers, engine=world.engine,

@@ -117,7 +117,8 @@ def _prices(moves: tuple[PriceMove, ...], *, months: int) -> Float32:
 def _year(settings: MarketSettings, month: npt.ArrayLike, *, peak: int) -> Float64:
     """Return the cosine over the year in calendar months: 1 in month `peak` of the year."""
     phase = np.asarray(month) + settings.start_month_of_year - peak
-    return np.asarray(np.cos(2.0 * np.pi * phase / MONTHS_PER_YEAR), np.float64)
+    wave: Float64 = np.cos(2.0 * np.pi * phase / MONTHS_PER_YEAR)
+    return wave
 
 
 def arrivals(settings: MarketSettings, *, month: int, base_size: int) -> int:

@@ -174,6 +174,13 @@ def test_a_resolution_reaches_the_mood_at_the_next_months_start():
     assert base["experience_fatigue"].tolist() == approx(0.9 * before["experience_fatigue"])
 
 
+def test_nobody_is_more_than_content():
+    """98 points and 8 of a fast resolution are 100, a quarter of the way back to 70 is 92.5."""
+    base = subscribers(1, satisfaction=98.0, ticket_hours=2.0, ticket_left_hours=-5.0)
+    stepped(base, NEVER, NEVER)
+    assert base["satisfaction"][0] == approx(92.5)
+
+
 def test_a_long_ticket_stays_open_for_months():
     """1500 hours from the middle of month 7: open for 360, 1080, then resolved in month 9 and felt in month 10."""
     base = ticket_of(1500.0)
@@ -184,6 +191,16 @@ def test_a_long_ticket_stays_open_for_months():
         moved = base["satisfaction"][0] - (before + 0.25 * (70.0 - before))
         seen.append((base["ticket_open"][0], round(float(base["ticket_hours"][0])), round(float(moved), 3)))
     assert seen == [(1, 1080, 0.0), (0, 1500, 0.0), (0, 1500, -4.5), (0, 1500, 0.0)]
+
+
+def test_a_ticket_resolved_when_a_month_ends():
+    """1080 hours from the middle of month 7 are over with month 8; what comes of it is felt in month 9, once."""
+    base = ticket_of(1080.0)
+    seen = []
+    for month in (8, 9, 10):
+        stepped(base, NEVER, NEVER, month=month)
+        seen.append((base["ticket_open"][0], base["ticket_hours"][0], round(float(base["experience_fatigue"][0]), 3)))
+    assert seen == [(0, 1080.0, 0.9), (0, 1080.0, 1.81), (0, 1080.0, 1.629)]
 
 
 def test_a_complaint_joins_the_ticket_that_is_open():

@@ -11,13 +11,14 @@ from small_world import load_small, small_world
 from churnsim.core.columns import Subscribers
 from churnsim.errors import ConfigError
 from churnsim.experiment.run import run
+from churnsim.experiment.stages import fit_models
 from churnsim.lifecycle.default import Lifecycle
 from churnsim.lifecycle.drivers.word_of_mouth import communities, driver
 from churnsim.lifecycle.market import make_market
 from churnsim.lifecycle.market_settings import WordOfMouth
 from churnsim.lifecycle.treatment import nobody
 from churnsim.lifecycle.twins import run_twins
-from churnsim.population.generate import PILOT_FIRST_ID, entrant_ids
+from churnsim.population.generate import entrant_ids
 
 from ..examples import CELLS, KEY, REGIONS, block_of, draws_of, lifecycle, market, offers, same, subscribers, varied
 from .by_hand import approx
@@ -71,11 +72,10 @@ def test_satisfaction_stays_a_score():
 
 
 def test_communities_are_neighbours_of_one_cohort():
-    ids = np.concatenate([np.arange(9), PILOT_FIRST_ID + np.arange(3), entrant_ids(6, cohort_month=3),
-                          entrant_ids(2, cohort_month=4)])
-    numbers = communities(ids, size=4)
+    ids = np.concatenate([np.arange(9), entrant_ids(6, cohort_month=3), entrant_ids(2, cohort_month=4)])
+    numbers = communities(ids, size=5)
     groups = [ids[numbers == number].tolist() for number in dict.fromkeys(numbers.tolist())]
-    assert [len(group) for group in groups] == [4, 4, 1, 3, 4, 2, 2]
+    assert [len(group) for group in groups] == [5, 4, 5, 1, 2]
 
 
 @pytest.mark.parametrize("block", [1, 7, 50, 64])
@@ -105,6 +105,14 @@ def test_the_treated_cannot_be_run_alone():
     with pytest.raises(ConfigError, match="driver 'word_of_mouth' couples subscribers: the treated cannot be run again "
                                           "alone; take it out of the engine, or run all subscribers"):
         run_twins(world(), varied(np.arange(8)), [nobody()], start=0, months=1)
+
+
+def test_a_campaign_of_a_coupled_world_is_refused():
+    """A driver of one's own is not seen when the experiment is checked, but before models are fitted."""
+    with pytest.raises(ConfigError, match="driver 'word_of_mouth' couples subscribers, and a campaign is judged by "
+                                          "stepping those it contacts again, alone; take the driver out, or simulate "
+                                          "without simulation.policy"):
+        fit_models(small_world(ON))
 
 
 def test_partitions_give_what_the_whole_gives():
