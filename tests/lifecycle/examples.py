@@ -17,7 +17,7 @@ from churnsim.lifecycle.market_settings import MarketSettings
 from churnsim.lifecycle.settings import LifecycleSettings
 from churnsim.offers.settings import Offer
 from churnsim.offers.table import OfferTable, offer_table
-from churnsim.population.categories import BRAND_TIERS, STATES, USAGE_SCENARIOS, VALUE_TIERS
+from churnsim.population.categories import BRAND_TIERS, NEEDS, STATES, USAGE_SCENARIOS, VALUE_TIERS
 from churnsim.population.columns import SCHEMA
 
 KEY = make_key(seed=5, replicate=0)
@@ -87,6 +87,9 @@ OFFERS: dict[str, dict[str, Any]] = {
                  "acceptance": {"base_prob": 0.5}},
     "protection": {"strategy": "combined", "effect_months": 120, "acceptance": {"base_prob": 0.5},
                    "hazard_multipliers": {"service": 0.5, "price": 0.5, "gone": 0.5}},
+    "bundle": {"strategy": "product", "price_change_share": 0.1, "allowance_change_share": 0.5, "effect_months": 12,
+               "lock_in_amount": 40.0, "lock_in_months": 12, "adds": ["broadband", "smart_home", "device"],
+               "meets_needs": ["roaming"], "suspends": True, "acceptance": {"base_prob": 0.5}},
 }
 
 
@@ -151,7 +154,7 @@ def varied(ids: Any) -> Subscribers:
         contract_left_months=ids % 5,
         responsiveness=0.5 + (ids % 7) / 6.0, service_sensitivity=(ids % 9) / 4.0 - 1.0,
         complaint_stock=(ids % 3) / 2.0, usual_satisfaction=40.0 + ids % 50, app_habit=0.5 + ids % 4 / 3.0,
-        broadband=ids // 5 % 2)
+        broadband=ids // 5 % 2, need=ids // 11 % len(NEEDS))
 
 
 def block_of(base: Subscribers, *, month: int = 7, **market: Any) -> Block:

@@ -4,11 +4,27 @@ import numpy as np
 import pytest
 
 from churnsim.lifecycle.covariates import COVARIATES, columns_read, covariate_matrix, weighted_sum
-from churnsim.population.categories import CUSTOMER_TYPES, STATES
+from churnsim.population.categories import (
+    ACQUISITION_CHANNELS,
+    BRAND_TIERS,
+    BUILDING_ACCESS,
+    CUSTOMER_TYPES,
+    NEEDS,
+    STATES,
+    USAGE_SCENARIOS,
+)
 
 from .examples import block_of, subscribers, varied
 
 SUSPENDED = STATES.index("suspended")
+CHANNELS = [ACQUISITION_CHANNELS.index(name) for name in ("own_shop", "online", "social_dealer")]
+BRANDS = [BRAND_TIERS.index(name) for name in ("budget", "standard", "premium")]
+
+
+def scenarios(*names):
+    return [USAGE_SCENARIOS.index(name) for name in names]
+
+
 # Covariate -> what is set, what three subscribers must have. Month 7 stands in row 1 of a history.
 CASES = {
     "price_sensitivity": ({"price_sensitivity": [-1, 0, 2]}, [-1, 0, 2]),
@@ -39,8 +55,36 @@ CASES = {
     "usage_drop": ({"usage_deviation": [0.5, 0, -0.7]}, [0, 0, 0.7]),
     "suspended": ({"state": [SUSPENDED, 0, SUSPENDED - 1]}, [1, 0, 0]),
     "season": ({}, [0.25, 0.25, 0.25]),
+    "technology_sensitivity": ({"technology_sensitivity": [-1, 0, 2]}, [-1, 0, 2]),
+    "unmet_need": ({"need": [NEEDS.index("none"), NEEDS.index("roaming"), NEEDS.index("roaming")],
+                    "need_met": [0, 1, 0]}, [0, 0, 1]),
+    "need_gone": ({"residual_need": [1, 0.75, 0]}, [0, 0.25, 1]),
+    "attitude": ({"attitude": [-1, 0, 2]}, [-1, 0, 2]),
+    "inertia": ({"inertia": [-1, 0, 2]}, [-1, 0, 2]),
+    "experience_fatigue": ({"experience_fatigue": [0, 1, 2.5]}, [0, 1, 2.5]),
+    "unresolved_ticket": ({"ticket_open": [0, 1, 0]}, [0, 1, 0]),
+    "contact_stock": ({"contact_stock": [0, 1, 1.5]}, [0, 1, 1.5]),
+    # Billed over the allowance: nothing, 15 and 300, of a fee of 30.
+    "overage": ({}, [0, 0.5, 2]),
+    "lock_in": ({"lock_in_amount": [45, 45, 900], "lock_in_left_months": [0, 1, 1]}, [0, 1.5, 6]),
+    "broadband": ({"broadband": [0, 1, 0]}, [0, 1, 0]),
+    "smart_home": ({"smart_home": [0, 1, 0]}, [0, 1, 0]),
+    "many_lines": ({"lines": [1, 2, 60]}, [0, 1, 1]),
+    "device_age": ({"device_age_months": [0, 18, 200]}, [0, 1.5, 5]),
+    "termination_fee": ({"termination_fee_amount": [0, 45, 9000]}, [0, 1.5, 24]),
+    "shared_building": ({"building_access": [BUILDING_ACCESS.index(access) for access in (
+        "own_line_only", "shared", "shared")]}, [0, 1, 1]),
+    "dealer": ({"acquisition_channel": CHANNELS}, [0, 0, 1]),
+    "online": ({"acquisition_channel": CHANNELS}, [0, 1, 0]),
+    "budget_brand": ({"brand_tier": BRANDS}, [1, 0, 0]),
+    "premium_brand": ({"brand_tier": BRANDS}, [0, 0, 1]),
+    "young": ({"usage_scenario": scenarios("data_led_young", "student", "general")}, [1, 1, 0]),
+    "student": ({"usage_scenario": scenarios("data_led_young", "student", "general")}, [0, 1, 0]),
+    "senior": ({"usage_scenario": scenarios("voice_led_senior", "student", "general")}, [1, 0, 0]),
+    "business_traveller": ({"usage_scenario": scenarios("general", "finance", "business_traveller")}, [0, 0, 1]),
+    "newcomer_promotion": ({}, [0, 1, 0]),
 }
-MARKET = {"promotion": [0, 1.5, 0], "season": 0.25}
+AROUND = {"promotion": [0, 1.5, 0], "season": 0.25, "newcomer_promotion": [0, 1, 0], "overage_amount": [0, 15, 300]}
 
 
 def test_every_covariate_has_a_case():
@@ -50,7 +94,7 @@ def test_every_covariate_has_a_case():
 @pytest.mark.parametrize("name", CASES)
 def test_by_hand(name):
     columns, expected = CASES[name]
-    values = COVARIATES[name].compute(block_of(subscribers(**columns), **MARKET))
+    values = COVARIATES[name].compute(block_of(subscribers(**columns), **AROUND))
     assert values.shape == (3,)
     np.testing.assert_allclose(values, expected, rtol=1e-6, atol=1e-30)
 

@@ -17,7 +17,7 @@ from churnsim.population.columns import SCHEMA
 from .examples import KEY, LIVELY, OFFERS, constant, engine, lifecycle, same, subscribers, varied
 
 START = 2
-DISCOUNT, CONTRACT, RECOVERY, PROTECTION = range(1, 1 + len(OFFERS))
+DISCOUNT, CONTRACT, RECOVERY, PROTECTION, _ = range(1, 1 + len(OFFERS))
 NOTICE = 1.0 / 3.0
 AMOUNTS = ("revenue", "cost_to_serve", "discount", "active", "active_prob", "undecided", "undecided_prob",
            "billed", "billed_prob", "accepted", "hazard")

@@ -14,7 +14,7 @@ from churnsim.lifecycle.treatment import Treatment, contacts
 
 from .examples import KEY, OFFERS, engine, lifecycle, subscribers
 
-DISCOUNT, CONTRACT, RECOVERY, PROTECTION = range(1, 1 + len(OFFERS))
+DISCOUNT, CONTRACT, RECOVERY, PROTECTION, _ = range(1, 1 + len(OFFERS))
 MONTH = 2
 # False-alarm rate of one share below, over seeds.
 Z = norm.isf(5e-5)

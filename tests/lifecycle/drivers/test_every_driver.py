@@ -54,12 +54,14 @@ def everything():
         "discount_share": k % 3 / 4.0, "discount_left_months": k % 2, "discount_shock": k % 5 / 5.0,
         "wake": k % 4 / 4.0, "offer_code": k % (1 + len(OFFERS)), "offer_left_months": k % 3,
         "arrears_months": k % 4, "ad_click_stock": k % 2, "porting_request": k % 2,
-        "shopping": k % 2, "shopping_until": 3.5 + k % 5 / 2.0, "shopping_days": k % 3, "fault_stock": k % 3, "usage_deviation": k % 5 / 5.0,
+        "shopping": k % 2, "shopping_until": 3.5 + k % 5 / 2.0, "shopping_days": k % 3, "fault_stock": k % 3,
+        "usage_deviation": k % 5 / 5.0, "value_tier": k % 3, "high_value_left_months": k % 4,
+        "contact_stock": k % 3, "months_since_offer": k % 5, "lock_in_amount": k % 4, "lock_in_left_months": k % 3,
     }.items():
         base[name] = values
     contact_time = np.where(IDS % 3 > 0, (IDS % 29) / 29.0, np.inf)
     block = Block.over(base, LIFECYCLE_SCHEMA, month=NOW,
-                       treatment=contacts(contact_time, (IDS % (1 + len(OFFERS))).astype(np.int8)))
+                       treatment=contacts(contact_time, (IDS // 3 % (1 + len(OFFERS))).astype(np.int8)))
     rng = np.random.default_rng(0)
     for column in LIFECYCLE_SCHEMA.values():
         if column.scope != "stored":
@@ -76,8 +78,8 @@ def stepped(step, block):
 
 def test_every_driver_of_the_month_is_looked_at():
     assert [name for name, *_ in DOING] == [
-        "market", "usage", "service", "arrears", "shopping", "billing", "leaving", "contract", "tenure", "offers",
-        "contract_end", "contact"]
+        "market", "prices", "usage", "recharge", "service", "contacts", "arrears", "shopping", "billing", "upkeep",
+        "leaving", "contract", "tenure", "plan", "offers", "search_start", "search_end", "contract_end", "contact"]
     assert [driver.name for driver in DRIVERS if driver.step is None] == ["causes"]
     assert set(varied(IDS)["region"]) == set(range(REGIONS))
 
@@ -105,7 +107,7 @@ def test_it_reads_what_it_declares_and_nothing_else(reads, writes, step):
 def test_it_changes_only_this_month_of_a_history(reads, writes, step):
     before, after = everything(), stepped(step, everything())
     others = [row for row in range(HISTORY_MONTHS) if row != NOW.number]
-    for name in ("usage_gb", "bill_amount"):
+    for name in ("usage_gb", "voice_minutes", "bill_amount"):
         np.testing.assert_array_equal(after[name][others], before[name][others])
 
 

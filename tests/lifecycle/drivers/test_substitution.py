@@ -32,9 +32,13 @@ def replaced(hazard, *, promoted=0.0, **more):
 
 
 def world(causes, *, promoted_months=(), months=24, multipliers=None):
-    """Return a lifecycle in which a newcomers' promotion runs in some months, plans stay, and one offer exists."""
+    """Return a lifecycle in which a newcomers' promotion runs in some months and one offer exists.
+
+    Plans stay, and calls, visits and tickets cost nothing.
+    """
     settings = lifecycle(causes=causes, plan={"change_prob": 1e-12, "line_loss_prob": 1e-12, "line_gain_prob": 0.0},
-                         suspension={"enter_prob": 1e-12})
+                         suspension={"enter_prob": 1e-12},
+                         cost_to_serve={"hotline_call_amount": 0.0, "shop_visit_amount": 0.0, "ticket_amount": 0.0})
     around = make_market(market(), regions=REGIONS, cells_per_region=CELLS, months=months, key=KEY)
     runs = np.isin(np.arange(months), promoted_months).astype(np.float32)
     care = Offer.model_validate({"effect_months": 100, "hazard_multipliers": multipliers or {},
