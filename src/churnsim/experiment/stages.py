@@ -91,8 +91,9 @@ def plan(world: World, history_cell: Cell) -> Cell:
 def fit_models(world: World) -> Models:
     """Run the pilot and learn from it."""
     if world.engine.coupled:
-        raise ConfigError(f"driver {world.engine.coupled[0]!r} couples subscribers, and a campaign is judged by stepping "
-                          "those it contacts again, alone; take the driver out, or simulate without simulation.policy")
+        raise ConfigError(f"driver {world.engine.coupled[0]!r} couples subscribers, and a campaign is judged by "
+                          "stepping those it contacts again, alone; take the driver out, or simulate without "
+                          "simulation.policy")
     e = world.experiment
     rate = e.evaluation.discount_rate_annual
     trial = run_pilot(world.pilot_population(), e.pilot, tries=e.campaign.offers, engine=world.engine,

@@ -90,15 +90,18 @@ def test_blocks_cut_no_community(block):
     assert sum(sizes) == len(ids) and max(sizes) <= block + 3 and len(sizes) >= len(ids) // (block + 3)
 
 
-def test_a_tale_stays_in_its_community():
-    """The first of the start's is made unhappy: in the month after, its own community alone differs."""
+def test_a_tale_stays_in_its_community_and_acts_from_the_next_month_on():
+    """The first of the start's is made unhappy: its own hazard differs at once, its community's in the next month."""
     base = subscribers(40, satisfaction=60.0, usual_satisfaction=60.0)
     other = base.copy()
     other["satisfaction"][0] = 5.0
-    for each in (base, other):
-        world().run([(each, None)], start=7, months=2)
-    differs = np.flatnonzero(base["satisfaction"] != other["satisfaction"])
-    assert differs.tolist() == [0, 1, 2, 3]
+    hazards = [], []
+    for each, seen in zip((base, other), hazards, strict=True):
+        world().run([(each, None)], start=7, months=2, observe=lambda block, seen=seen: seen.append(
+            block["hazard"].copy()))
+    differs = [np.flatnonzero(one != two).tolist() for one, two in zip(*hazards, strict=True)]
+    assert differs == [[0], [0, 1, 2, 3]]
+    assert np.flatnonzero(base["satisfaction"] != other["satisfaction"]).tolist() == [0, 1, 2, 3]
 
 
 def test_the_treated_cannot_be_run_alone():
@@ -109,9 +112,9 @@ def test_the_treated_cannot_be_run_alone():
 
 def test_a_campaign_of_a_coupled_world_is_refused():
     """A driver of one's own is not seen when the experiment is checked, but before models are fitted."""
-    with pytest.raises(ConfigError, match="driver 'word_of_mouth' couples subscribers, and a campaign is judged by "
+    with pytest.raises(ConfigError, match=r"driver 'word_of_mouth' couples subscribers, and a campaign is judged by "
                                           "stepping those it contacts again, alone; take the driver out, or simulate "
-                                          "without simulation.policy"):
+                                          r"without simulation\.policy"):
         fit_models(small_world(ON))
 
 
