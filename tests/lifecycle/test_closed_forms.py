@@ -14,7 +14,7 @@ from churnsim.lifecycle.hazards import fire, fire_in_pieces
 from churnsim.lifecycle.leaving import Leaving
 from churnsim.lifecycle.treatment import everybody
 
-from .examples import KEY, LIVELY, engine, lifecycle, varied
+from .examples import KEY, LIVELY, engine, lifecycle, subscribers, varied
 
 N = 1_000_000
 # A share leaves 4 standard errors by chance in 6.3e-5 of all seeds; each test says how many shares it looks at.
@@ -260,6 +260,45 @@ def test_hazards_may_be_a_column_of_their_driver():
         assert largest(shares, -np.expm1(-0.1 * np.array([0.5, 1.0, 3.0])), N // 2) < LIMIT
 
 
+# Nothing happens but searches, and leaving for one cause at H, and 5 H while a search lasts.
+H, LOOKING = 0.25, 5.0
+ONLY_SEARCHES = {
+    "usage": {"noise_log_sd": 0.0, "idle_prob": 0.0}, "contacts": {"shop_prob": 0.0}, "notice_days": 0.0,
+    "service": {"fault_prob": 1e-9, "complaint_prob": 1e-9, "complaint_log_odds": {}}, "arrears": {"miss_prob": 1e-9},
+    "suspension": {"enter_prob": 1e-9}, "shopping": {"base_prob": 0.999999, "log_odds": {}, "days_mean": 12.0},
+    "causes": {"price": {"intercept": float(np.log(H)), "coefficients": {"shopping": float(np.log(LOOKING))}}}}
+
+
+def searched(**shopping):
+    """Return subscribers after two months in which whoever does not look at the start starts to."""
+    settings = lifecycle(**{**ONLY_SEARCHES, "shopping": {**ONLY_SEARCHES["shopping"], **shopping}})
+    base = subscribers(N)
+    engine(settings).run([(base, None)], start=0, months=2)
+    return base["decision_time"]
+
+
+def test_leaving_while_a_search_lasts():
+    """A search from a uniform day on, of exponential days: shares who left, for good by their day: 5 shares, 3e-4.
+
+    Until time t < 1: the search starts at s and lasts d: E exp(-H (t + 4 min(d, t - s))), by integration over both.
+    """
+    def staying(until):
+        start = (np.arange(20_000) + 0.5) / 20_000
+        left, rate, extra = np.maximum(until - start, 0.0), 30.0 / 12.0, H * (LOOKING - 1.0)
+        # E exp(-extra x min(d, left)), d exponential of that rate.
+        ended = rate / (rate + extra) * -np.expm1(-(rate + extra) * left)
+        return np.exp(-H * until) * (ended + np.exp(-(rate + extra) * left)).mean()
+
+    times = np.array([0.2, 0.4, 0.6, 0.8, 1.0])
+
+    def distance(**wrong):
+        decision = searched(**wrong)
+        return largest([(decision > time).mean() for time in times], [staying(time) for time in times])
+
+    assert distance() < LIMIT
+    assert distance(days_mean=12.0 * 1.1) > LIMIT
+
+
 class Presence:
     """Sums over subscribers of being there, (arms, months), and of the variance of the difference of two arms."""
 
@@ -284,10 +323,14 @@ class Presence:
         return float(off.max())
 
 
-def presence(*, months=6, log_factor=0.0):
+OFTEN_BACK = {"return_prob": 0.3, "persistence": 0.6, "cause_factors": {"service": 0.8, "price": 1.0, "gone": 0.3},
+              "hazard_factor": 1.7}
+
+
+def presence(*, months=6, log_factor=0.0, **sections):
     causes = {name: {**cause, "intercept": cause["intercept"] + log_factor}
               for name, cause in LIVELY["causes"].items()}
-    world = engine(lifecycle(causes=causes))
+    world = engine(lifecycle(causes=causes, **sections))
     base = varied(np.arange(N))
     seen = Presence(months)
     treated = everybody(N, contact_time=0.4, accepted=1)
@@ -310,6 +353,14 @@ def test_expected_presence_against_what_happens(request):
         ("variance of an offer's effect on presence, realised over expected", round(float(effect), 1))])
     assert level > 10.0
     assert effect > 50.0
+
+
+def test_expected_presence_when_many_come_back():
+    """The default model with and without an offer to all: 12 sums, false alarm 8e-4; and a law that is wrong."""
+    right = presence(win_back=OFTEN_BACK, log_factor=1.0)
+    assert right.distance() < LIMIT
+    right.prob = presence(win_back={**OFTEN_BACK, "persistence": 0.6 * WRONG}, log_factor=1.0).prob
+    assert right.distance() > LIMIT
 
 
 def test_expected_presence_under_wrong_hazards_is_found_out():

@@ -120,6 +120,21 @@ def test_treating_one_id_changes_that_id_only(row, times, codes):
     assert np.flatnonzero(money.net_value).tolist() in ([row], [])
 
 
+@pytest.mark.parametrize("row", [77, 1501])
+def test_treating_one_id_where_many_come_back_changes_that_id_only(row):
+    settings = lifecycle(win_back={"return_prob": 0.4, "persistence": 0.5, "hazard_factor": 1.5,
+                                   "cause_factors": {"service": 1.0, "price": 1.0, "gone": 1.0}})
+    world = engine(settings)
+    base = BASE.copy()
+    gone = base["departure_time"] <= START
+    base["return_factor"][gone] = 1.0
+    one = Treatment(np.array([row]), np.array([0.2]), np.array([DISCOUNT], np.int8))
+    run = Outcome([None, one], world=world, base=base)
+    assert np.flatnonzero(run.differs(run, arm=1)).tolist() == [row]
+    assert run.columns[0, START + MONTHS - 1, "spell"][gone].any()
+    assert not run.differs(Outcome([None], world=world, base=base, block=700)).any()
+
+
 LOOKS = stream("test.looks")
 SEEN = Column("times_seen", "int32", "times", "latent", "onlooker", "how often a coin fell heads")
 

@@ -19,6 +19,10 @@ from .examples import KEY, block_of, subscribers
 
 N = 1_000_000
 IDS = np.arange(N)
+PORTION = st.floats(0.0, 1.0)
+HAZARD = st.floats(0.0, 2.0, width=32)
+PIECES = st.integers(1, 3).flatmap(lambda causes: st.lists(
+    st.tuples(PORTION, st.lists(HAZARD, min_size=causes, max_size=causes)), min_size=1, max_size=4))
 # False-alarm rate of one share below, over seeds.
 Z = norm.isf(5e-5)
 
@@ -64,6 +68,11 @@ def test_hazards_by_hand():
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     np.testing.assert_array_equal(made.hazards(block.some(np.array([1, 2]), made.reads)), found[:, 1:3])
+    changed = block_of(subscribers(4, shopping=[1, 1, 0, 0], wake=[0, 2, 0, 0], attention=[0, 1, 0, 0],
+                                   offer_code=[1, 0, 1, 1], offer_left_months=[3, 0, 3, 2],
+                                   responsiveness=[1, 1, 2, 2]))
+    after = made.update(block, changed, found, frozenset(("shopping", "offer_code", "offer_left_months")))
+    np.testing.assert_allclose(after, made.hazards(changed), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("before", "after", "change", "due", "time"), [
@@ -179,17 +188,26 @@ def test_lowering_one_cause_lowers_it_alone_and_raises_the_others():
     assert (lower_cause == 2).sum() > (usual_cause == 2).sum()
 
 
+@given(PIECES, st.data())
+def test_a_lower_hazard_never_leaves_earlier(pieces, data):
+    """Of each cause, at every moment of a month with changes: the decision is no earlier, to rounding."""
+    shares = data.draw(st.lists(PORTION, min_size=len(pieces), max_size=len(pieces)))
+    ids = np.arange(200)
+    times = sorted(time for time, _ in pieces[1:])
+    names = "abc"[:len(pieces[0][1])]
+
+    def leave(factors):
+        hazards = [[hazard * factor for hazard in each] for (_, each), factor in zip(pieces, factors, strict=True)]
+        return decided(names, hazards[0], *zip(times, hazards[1:], strict=True), ids=ids)[0]
+
+    assert (leave(shares) >= leave(np.ones(len(pieces))) - 1e-12).all()
+
+
 def test_clocks_are_those_of_the_streams():
     ids = np.array([4, 9, 2**40])
     time, winner = decided("ab", (50.0, 1e-9), ids=ids, month=3)
     assert (winner == 1).all()
     np.testing.assert_allclose(time * 50.0, clock("a", ids, month=3), rtol=1e-12)
-
-
-PORTION = st.floats(0.0, 1.0)
-HAZARD = st.floats(0.0, 2.0, width=32)
-PIECES = st.integers(1, 3).flatmap(lambda causes: st.lists(
-    st.tuples(PORTION, st.lists(HAZARD, min_size=causes, max_size=causes)), min_size=1, max_size=4))
 
 
 @given(PIECES, PORTION, PORTION, st.floats(0.0, 3.0))

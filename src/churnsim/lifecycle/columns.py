@@ -64,7 +64,8 @@ SCRATCH = (
     _run("leaving_mass", "float64", "1", "win_back", "the same of those who decided and leave next month"),
     _run("unowed", "bool", "1", "win_back", "came back since the running offer was given"),
     _run("unowed_share", "float64", "1", "win_back", "share of it in the probability of having come back"),
-    _run("given_time", "float64", "months", "offers", "when the running discount or costly offer was given; -inf before the run"),
+    _run("given_time", "float64", "months", "offers",
+         "when the running discount or costly offer was given; -inf before the run"),
     _run("given_prob", "float64", "1", "offers", "probability of being undecided then"),
 )
 LIFECYCLE_SCHEMA = Schema((*SCHEMA.values(), *SCRATCH))

@@ -51,8 +51,8 @@ def default_drivers(settings: LifecycleSettings, around: Market, table: OfferTab
                     update=hazards.update)
     back = win_back_of(settings, table)
     return (*(() if back is None else (back.driver(),)), market.driver(around), plan.prices(around),
-            usage.driver(settings), recharge.driver(settings.recharge), service.driver(settings, table), contacts.driver(settings),
-            arrears.driver(settings),
+            usage.driver(settings), recharge.driver(settings.recharge), service.driver(settings, table),
+            contacts.driver(settings), arrears.driver(settings),
             shopping.driver(settings), billing.driver(settings.cost_to_serve),
             offers.upkeep_driver(table), causes,
             contract.Contract(settings.contract).driver(), tenure.driver(settings.suspension), plan.driver(settings),

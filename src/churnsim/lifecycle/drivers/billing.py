@@ -15,7 +15,8 @@ from churnsim.lifecycle.settings import CostToServe
 def step(cost: CostToServe, block: Block, month: Month, draws: Draws) -> None:
     """Revenue is the bill; a running retention discount takes its share of the fee, if it is still owed.
 
-    Those who came back after it was given do not owe it. Calls, visits and tickets of a month are posted with its bill, whether or not the subscriber stays to its end.
+    Those who came back after it was given do not owe it. Calls, visits and tickets of a month are posted with its
+    bill, whether or not the subscriber stays to its end.
     """
     services = np.array([cost.hotline_call_amount, cost.shop_visit_amount, cost.ticket_amount], np.float32)
     _charge(month.number, block["join_month"], block["departure_time"], block["decision_time"],
