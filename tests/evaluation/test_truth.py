@@ -156,7 +156,8 @@ def test_each_subscriber_has_an_effect_of_its_own(world: World, base: Subscriber
         )
         total.append(compare_worlds(*kept.worlds, estimate=REALISED).net_value.reshape(copies, 40) / 100.0)
     brute = np.concatenate(total)
-    found = responses(few, world.inner_engines(), settings, offers=NAMES, month=MONTH, contact_time=CONTACT).value[:, code]
+    found = responses(few, world.inner_engines(), settings, offers=NAMES, month=MONTH,
+                      contact_time=CONTACT).value[:, code]
     error = np.sqrt(brute.var(axis=0, ddof=1) / len(brute) + found.var(axis=0, ddof=1) / len(found))
     z = (brute.mean(axis=0) - found.mean(axis=0)) / np.maximum(error, 1e-9)
     # Four in a thousand normal values pass 2.9; five of 40 have a chance below 1e-6.
@@ -205,7 +206,8 @@ def test_the_base_is_not_changed_and_nobody_is_needed_for_anybody(world: World, 
 def test_who_has_decided_already_is_worth_no_offer(world: World, base: Subscribers) -> None:
     gone = base.take(np.arange(5))
     gone["decision_time"], gone["departure_time"] = MONTH - 0.1, MONTH + 0.2
-    found = responses(gone, world.inner_engines()[:1], world.experiment.evaluation, offers=NAMES, month=MONTH, contact_time=CONTACT)
+    found = responses(gone, world.inner_engines()[:1], world.experiment.evaluation, offers=NAMES, month=MONTH,
+                      contact_time=CONTACT)
     assert not found.value.any() and not found.staying.any()
 
 
@@ -224,7 +226,8 @@ def test_an_offer_without_effect_costs_what_it_gives(world: World, base: Subscri
         "evaluation.discount_rate_annual=0.0",
         *(f"lifecycle.causes.{name}.intercept=-30.0" for name in world.experiment.lifecycle.causes),
     )
-    found = responses(base, quiet.inner_engines()[:1], quiet.experiment.evaluation, offers=NAMES, month=MONTH, contact_time=CONTACT)
+    found = responses(base, quiet.inner_engines()[:1], quiet.experiment.evaluation, offers=NAMES, month=MONTH,
+                      contact_time=CONTACT)
     there = (base["departure_time"] == np.inf) & (base["state"] != 5)
     bills = found.value[0, quiet.offers.code("discount_30")]
     share = quiet.experiment.offers["discount_30"]

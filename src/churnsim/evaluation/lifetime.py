@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.special import betaln, hyp2f1
+from scipy.special import betaln, expit
 
 from churnsim.core.clock import MONTHS_PER_YEAR, discount_factor
 from churnsim.core.columns import Subscribers
@@ -23,8 +23,10 @@ from churnsim.lifecycle.default import Lifecycle
 
 Float64 = npt.NDArray[np.float64]
 
-# Nobody tells a beta law from a narrower one beyond: the fit is held within, and a constant chance lies on the edge.
-LARGEST_LOG = float(np.log(1e6))
+# Nobody tells a beta law from a narrower one beyond: alpha + beta is held within, a constant chance lies on the edge.
+LARGEST_LOG, LARGEST_LOG_ODDS = float(np.log(1e6)), 12.0
+# What is discounted further than exp(-this) does not count.
+NEGLIGIBLE_LOG = 30.0
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,21 @@ class Sbg:
         """Return the expected discounted number of periods still paid for, the present one first.
 
         sum_t S(n + t) / S(n) / (1 + d)**t = F(1, beta + n; alpha + beta + n; 1 / (1 + d)), F Gauss's hypergeometric
-        function [Fader, Hardie 2010].
+        function [Fader, Hardie 2010]: the sum is taken, since libraries' F fails beyond alpha + beta of some hundreds.
 
         Parameters
         ----------
         discount_rate
-            A period's, at least 0; the sum has no bound at 0 unless alpha is above 1.
+            A period's, at least 0; at 0 the sum is infinite unless alpha is above 1.
         renewals
             Times that the subscriber has renewed, n.
         """
         b = self.beta + renewals
-        return float(hyp2f1(1.0, b, self.alpha + b, 1.0 / (1.0 + discount_rate)))
+        if discount_rate == 0.0:
+            return (self.alpha + b - 1.0) / (self.alpha - 1.0) if self.alpha > 1.0 else float("inf")
+        t = np.arange(np.ceil(NEGLIGIBLE_LOG / np.log1p(discount_rate)))
+        retention = (b + t) / (self.alpha + b + t)
+        return 1.0 + float(np.cumprod(retention / (1.0 + discount_rate)).sum())
 
 
 def fit_sbg(survivors: Sequence[float] | Float64) -> Sbg:
@@ -95,17 +101,25 @@ def fit_sbg(survivors: Sequence[float] | Float64) -> Sbg:
                         f"(got {n.tolist()})")
     lost, periods = -np.diff(n), np.arange(len(n))
 
-    def loss(logs: Float64) -> float:
-        alpha, beta = np.exp(logs)
+    def law(x: Float64) -> tuple[float, float]:
+        """Return alpha and beta for the log-odds of the mean chance to leave, and the log of alpha + beta."""
+        mean, both = float(expit(x[0])), float(np.exp(x[1]))
+        return mean * both, (1.0 - mean) * both
+
+    def loss(x: Float64) -> float:
+        alpha, beta = law(x)
         survival = betaln(alpha, beta + periods) - betaln(alpha, beta)
         # P(T = t) = S(t - 1) alpha / (alpha + beta + t - 1).
         leaving = survival[:-1] + np.log(alpha) - np.log(alpha + beta + periods[:-1])
         return -float((lost * leaving).sum() + n[-1] * survival[-1])
 
-    found = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-LARGEST_LOG, LARGEST_LOG)] * 2,
-                     options={"maxiter": 2000, "ftol": 1e-14, "gtol": 1e-9})
-    alpha, beta = np.exp(found.x)
-    return Sbg(float(alpha), float(beta), -float(found.fun))
+    first = np.clip(lost[0] / n[0], 1e-6, 1.0 - 1e-6)
+    # The scale of the likelihood is that of the table; the search wants one near 1.
+    found = minimize(lambda x: loss(x) / n[0], np.array([np.log(first / (1.0 - first)), 1.0]), method="Nelder-Mead",
+                     bounds=[(-LARGEST_LOG_ODDS, LARGEST_LOG_ODDS), (-LARGEST_LOG, LARGEST_LOG)],
+                     options={"maxiter": 5000, "xatol": 1e-8, "fatol": 1e-14})
+    alpha, beta = law(found.x)
+    return Sbg(alpha, beta, -loss(found.x))
 
 
 @dataclass(frozen=True)
