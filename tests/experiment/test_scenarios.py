@@ -1,4 +1,4 @@
-"""The file of scenarios: each loads over data_grounded and changes it; what each reaches is measured in tests/targets."""
+"""The file of scenarios: each loads over data_grounded and changes it; tests/targets measure what each reaches."""
 
 from __future__ import annotations
 
