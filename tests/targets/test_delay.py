@@ -117,7 +117,7 @@ def test_who_searches_decides_soon() -> None:
 
 
 def test_ten_days_cost_more_where_leaving_is_searched_for() -> None:
-    """Loss of the revenue saved: some 25 % of what a list of the searching saves, 15 % by signs, 11 % without searches."""
+    """Loss of the revenue saved: some 25 % of what a list of the searching saves, 15 % by signs, 11 % without any."""
     searching, signs, usual = delayed(listed="searching"), delayed(listed="signs"), without_searches()
     assert usual.loss < 0.14
     assert signs.loss > usual.loss + 0.02
