@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from churnsim.calibration.fit import fit
-from churnsim.calibration.moments import MOMENTS, Estimate, Moment, TooFewRows
+from churnsim.calibration.moments import MOMENTS, Estimate, Moment, TooFewRows, with_score
 from churnsim.calibration.preset import Source, preset_text
 from churnsim.calibration.result import Calibration, Constant, MomentResult
-from churnsim.calibration.sample import Sample, known_features
-from churnsim.calibration.simulated import drawn_sample, experiment_with, simulated_samples, table_sample
+from churnsim.calibration.sample import Sample, known_features, observed_columns
+from churnsim.calibration.simulated import drawn_sample, experiment_with, first_table, simulated_samples
 from churnsim.calibration.store import Evaluations
 from churnsim.calibration.table import PARTS, Split, split_table
 from churnsim.calibration.tunables import TUNABLES, Tunable, stepped
@@ -27,9 +27,6 @@ from churnsim.errors import ConfigError
 from churnsim.experiment.load import DEFAULT_PRESET, Loaded, load_tree
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.store import writing
-from churnsim.experiment.world import make_world
-from churnsim.population.generate import generate
-from churnsim.signals.observe import Observed
 
 Steps = Mapping[str, float]
 Report = Callable[[str], None]
@@ -130,9 +127,10 @@ class _Comparison:
         self.report = report
         self.began = time.monotonic()
         self.left_out: dict[str, str] = {}
-        samples = {part: table_sample(rows, base, folder) for part, rows in split.parts.items()}
-        self.features = self._features()
-        self.targets = self._targets(samples)
+        tables = {part: first_table(rows, base, folder) for part, rows in split.parts.items()}
+        self.features = known_features(tables["fitted"], split.columns)
+        self.columns = {part: observed_columns(tables[part], with_features=self.features) for part in PARTS}
+        self.targets = self._targets()
         self.moments = tuple(m for m in MOMENTS if m.name in self.targets["fitted"])
         self.kept = Evaluations(work, digest({
             "experiment": self.data, "table": split.sha256, "columns": {
@@ -141,38 +139,30 @@ class _Comparison:
                 for part, rows in split.parts.items()},
             "moments": [m.name for m in self.moments]}))
 
-    def _features(self) -> tuple[str, ...]:
-        rows = self.split.parts["fitted"]
-        world = make_world(self.base, replicate=0, folder=self.folder)
-        traits = self.base.population.traits
-        return known_features(Observed(generate(rows.ids, traits, key=world.key, known=rows.known), 0),
-                              self.split.columns)
-
-    def _targets(self, samples: Mapping[str, Sample]) -> dict[str, dict[str, Estimate]]:
+    def _targets(self) -> dict[str, dict[str, Estimate]]:
         """Return the table's moments by part; what cannot be had is left out, and why."""
+        samples = {part: with_score(Sample(self.columns[part], rows.churn, np.ones(len(rows)), rows.monthly_rate,
+                                           rows.outcome_share)) for part, rows in self.split.parts.items()}
         found: dict[str, dict[str, Estimate]] = {part: {} for part in PARTS}
         for moment in MOMENTS:
             if lacking := moment.lacking(self.split.columns):
                 self.left_out[moment.name] = f"{', '.join(lacking)} is not mapped"
+                continue
+            if moment.group == "model" and not self.features:
+                self.left_out[moment.name] = "no feature follows from the mapped columns alone"
                 continue
             same = [f"{name} {self.split.constant[name]}" for name in moment.needs if name in self.split.constant]
             if same:
                 self.left_out[moment.name] = ", ".join(same)
                 continue
             try:
-                pair = {part: moment.measure(self._with_features(samples[part])) for part in PARTS}
+                pair = {part: moment.measure(samples[part]) for part in PARTS}
             except TooFewRows as few:
                 self.left_out[moment.name] = str(few)
                 continue
             for part, estimate in pair.items():
                 found[part][moment.name] = estimate
         return found
-
-    def _with_features(self, sample: Sample) -> Sample:
-        wanted = {f"feature.{name}" for name in self.features}
-        columns = {name: values for name, values in sample.columns.items()
-                   if not name.startswith("feature.") or name in wanted}
-        return Sample(columns, sample.left, sample.weight, sample.monthly_rate, sample.outcome_share)
 
     def values(self, part: str, steps: Steps, *, fitted_only: bool) -> dict[str, float]:
         """Return the moments of the experiment after some steps."""
@@ -182,16 +172,17 @@ class _Comparison:
     def _compute(self, part: str, steps: Steps, fitted_only: bool) -> dict[str, float]:
         rows = self.split.parts[part]
         experiment = experiment_with(self.data, stepped(self.data, steps))
-        samples = simulated_samples(rows, experiment, self.folder)
+        samples = simulated_samples(rows, experiment, self.folder, wanted={m.where for m in self.moments})
+        drawn = None if fitted_only else with_score(
+            drawn_sample(rows, samples["rows"], columns=self.columns[part], seed=self.base.seed))
         out = {}
         for moment in self.moments:
             if moment.fitted:
                 value = moment.measure(samples[moment.where]).value
-            elif fitted_only:
-                continue
+            elif drawn is not None:
+                value = moment.measure(drawn).value
             else:
-                drawn = drawn_sample(rows, samples[moment.where], seed=self.base.seed)
-                value = moment.measure(self._with_features(drawn)).value
+                continue
             # A rule that flags nobody finds nobody.
             out[moment.name] = 0.0 if math.isnan(value) else value
         return out
@@ -217,11 +208,12 @@ class _Comparison:
             for m in self.moments for part in PARTS)
         moved = stepped(self.data, found.steps)
         constants = tuple(
-            Constant(t.name, key, value, moved.get(key, value), found.steps[t.name], found.standard_errors[t.name])
+            Constant(t.name, key, value, moved.get(key, value), found.steps[t.name], found.standard_errors[t.name],
+                     min(found.steps[t.name] - t.low, t.high - found.steps[t.name]) < 0.02 * (t.high - t.low))
             for t in able if t.name in found.steps for key, value in t.values(self.data).items())
         return Calibration(source, {part: len(rows) for part, rows in self.split.parts.items()}, moments, constants,
-                           unable | found.unidentified, self.left_out, found.iterations, self.kept.computed,
-                           time.monotonic() - self.began)
+                           unable | found.unidentified, self.left_out, found.iterations, found.converged,
+                           self.kept.computed, time.monotonic() - self.began)
 
     def _tunables(self) -> tuple[list[Tunable], dict[str, str]]:
         """Return the tunables that can be looked at, and why the others cannot."""

@@ -18,7 +18,7 @@ Distances = Callable[[Steps], Float64]
 DIFFERENCE = 0.05
 REACTS = 1.0
 ALIKE = 0.01
-MOST_ITERATIONS = 12
+MOST_TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,15 @@ class Fit:
         Tunable -> why the moments do not tell it; it stays at the preset's value.
     iterations
         Times that the Jacobian was taken.
+    converged
+        False: it was stopped while it still came nearer.
     """
 
     steps: dict[str, float]
     standard_errors: dict[str, float]
     unidentified: dict[str, str]
     iterations: int
+    converged: bool = True
 
 
 def fit(tunables: Sequence[Tunable], distances: Distances, *, report: Callable[[int, float], None]) -> Fit:
@@ -79,11 +82,13 @@ def fit(tunables: Sequence[Tunable], distances: Distances, *, report: Callable[[
 
     low = np.array([t.low for t in kept]) / sizes
     high = np.array([t.high for t in kept]) / sizes
+    # Steps may start on a bound, where the reflective method would hardly move.
     found = least_squares(residuals, np.clip(np.zeros(len(kept)), low, high), jac=jacobian, bounds=(low, high),
-                          xtol=1e-3, ftol=1e-3, gtol=1e-6, max_nfev=MOST_ITERATIONS)
+                          method="dogbox", xtol=1e-3, ftol=1e-3, gtol=1e-6, max_nfev=MOST_TRIES)
     report(count, float(np.sqrt(np.mean(found.fun[: -len(kept)] ** 2))))
     spread = np.sqrt(np.diag(np.linalg.inv(found.jac.T @ found.jac))) * sizes
-    return Fit(steps(found.x), {t.name: float(s) for t, s in zip(kept, spread, strict=True)}, unidentified, count)
+    return Fit(steps(found.x), {t.name: float(s) for t, s in zip(kept, spread, strict=True)}, unidentified, count,
+               bool(found.status > 0))
 
 
 def unidentified_tunables(names: Sequence[str], slopes: Float64) -> dict[str, str]:

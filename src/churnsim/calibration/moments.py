@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -118,29 +118,29 @@ def lift_of(rule: str) -> Callable[[Sample], Estimate]:
 
 
 def model_area(sample: Sample) -> Estimate:
-    """Return the area under the ROC curve of boosted trees, predicted in five folds.
-
-    Of a table and of outcomes that happened: `left` must be 0 or 1.
-    """
-    score = _predicted(sample)
+    """Return the area under the ROC curve of ``score``."""
     leavers = float(sample.left.sum())
-    area = auc(score, sample.left)
+    area = auc(sample.columns["score"], sample.left)
     return Estimate(area, auc_se(area, leavers=leavers, stayers=len(sample) - leavers))
 
 
 def model_top(sample: Sample) -> Estimate:
-    """Return the lift, at the base rate, among the tenth of the population that boosted trees put first."""
-    flags = top_flags(_predicted(sample), sample.left, base_rate=sample.monthly_rate)
+    """Return the lift, at the base rate, among the tenth of the population that ``score`` puts first."""
+    flags = top_flags(sample.columns["score"], sample.left, base_rate=sample.monthly_rate)
     worth = evaluate_rule(flags, sample.left, base_rate=sample.monthly_rate)
     return Estimate(worth.lift, worth.lift_se)
 
 
-def _predicted(sample: Sample) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    names = sorted(name for name in sample.columns if name.startswith("feature."))
-    if not names:
-        raise TooFewRows("no feature follows from the mapped columns alone")
-    features = np.column_stack([sample.columns[name] for name in names])
-    return cross_predicted("lightgbm", features, sample.left > 0.5, folds=FOLDS, seed=0)
+def with_score(sample: Sample) -> Sample:
+    """Return a sample with ``score``: boosted trees on its features, each row predicted by trees that did not see it.
+
+    Of a table and of outcomes that happened: `left` must be 0 or 1. Without features all scores are 0.
+    """
+    features = [values for name, values in sorted(sample.columns.items()) if name.startswith("feature.")]
+    score = np.zeros(len(sample))
+    if features:
+        score = cross_predicted("lightgbm", np.column_stack(features), sample.left > 0.5, folds=FOLDS, seed=0)
+    return replace(sample, columns={**sample.columns, "score": score})
 
 
 def _require(rows: int, leavers: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from churnsim.calibration.result import Calibration
+    from churnsim.calibration.result import Calibration, Constant
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ def preset_text(found: Calibration) -> str:
     """Return the preset: the fitted constants over the preset that the fit started from; the same every time."""
     source = found.source
     short = f"{source.table} {source.sha256[:12]}, seed {source.seed}"
-    leaves = {c.key: (c.after, f"{c.before:g} in the preset below; step {c.step:+.2f}, standard error {c.step_se:.2f}; "
-                               f"{short}") for c in found.constants}
+    leaves = {c.key: (c.after, f"{c.before:g} in the preset below; step {c.step:+.2f}, {_error(c)}; {short}")
+              for c in found.constants}
     head = [
         f"# Calibrated to {source.table} (sha256 {source.sha256}),",
         f"# seed {source.seed}, {found.rows['fitted']} rows fitted, {found.rows['held_out']} held out; "
@@ -40,6 +40,10 @@ def preset_text(found: Calibration) -> str:
     if lost:
         head += ["# Not identified from this table, left as there:", *lost]
     return "\n".join([*head, *_lines(_nested(leaves), 0)]) + "\n"
+
+
+def _error(constant: Constant) -> str:
+    return "at its bound" if constant.at_bound else f"standard error {constant.step_se:.2f}"
 
 
 def _nested(leaves: Mapping[str, tuple[float, str]]) -> dict[str, Any]:

@@ -51,7 +51,10 @@ class MomentResult:
 
 @dataclass(frozen=True)
 class Constant:
-    """A key that was fitted: its value before and after, and the step of its tunable with standard error."""
+    """A key that was fitted: its value before and after, and the step of its tunable with standard error.
+
+    `at_bound` tells that the table asks for more than the tunable's bounds allow; the standard error then says nothing.
+    """
 
     tunable: str
     key: str
@@ -59,6 +62,7 @@ class Constant:
     after: float
     step: float
     step_se: float
+    at_bound: bool
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class Calibration:
         Tunable -> why it stays at the preset's value.
     left_out
         Moment -> why the table does not have it.
+    converged
+        False: the fit was stopped while it still came nearer.
     """
 
     source: Source
@@ -86,6 +92,7 @@ class Calibration:
     unidentified: dict[str, str]
     left_out: dict[str, str]
     iterations: int
+    converged: bool
     evaluations: int
     seconds: float
 
@@ -101,6 +108,8 @@ class Calibration:
         inside = sum(m.inside for m in told)
         verdict = (f"Held-out part: {inside} of {len(told)} moments inside their band (the table's 95 % interval, or "
                    "the tolerance where that is wider).")
+        if not self.converged:
+            verdict += f" The fit was stopped after {self.iterations} iterations, while it still came nearer."
         return "\n\n".join([*(text_table(table) for table in tables if table.rows), verdict])
 
     def moments_table(self) -> Table:
@@ -119,7 +128,7 @@ class Calibration:
     def constants_table(self) -> Table:
         """Return the fitted constants as a table."""
         rows = tuple((c.tunable, c.key, f"{c.before:g}", f"{c.after:g}", number(c.step, decimals=2),
-                      number(c.step_se, decimals=2)) for c in self.constants)
+                      "at its bound" if c.at_bound else number(c.step_se, decimals=2)) for c in self.constants)
         return Table("Constants fitted", ("constant", "key", "before", "after", "step", "its standard\nerror"), rows,
                      (0, 1))
 

@@ -16,6 +16,7 @@ from churnsim.signals.rules import RULES
 Float64 = npt.NDArray[np.float64]
 
 SHUFFLE = stream("calibration.shuffle")
+FLAGGED = ("usage_fell_20", "usage_fell_50", "usage_fell_80", "bill_fell_20")
 PLAIN = ("tenure_months", "contract_length_months", "payment", "customer_type", "plan_price_amount", "lines")
 
 
@@ -26,7 +27,8 @@ class Sample:
     Attributes
     ----------
     columns
-        Name -> (n,) float64: some observed columns; ``rule.NAME``, 1 where a rule flags the row; ``feature.NAME``.
+        Name -> (n,) float64: some observed columns; ``rule.NAME``, 1 where a rule flags the row; ``feature.NAME``;
+        ``score``, a churn model's chance to leave.
     left
         (n,) 1 left, 0 stayed; or the chance to leave in the outcome's months.
     weight
@@ -54,11 +56,13 @@ class Sample:
         return float(reweighted_rate(share, table_share=self.outcome_share, monthly_rate=self.monthly_rate))
 
 
-def observed_columns(table: Observed) -> dict[str, Float64]:
-    """Return what moments are made of, from an operator's table."""
+def observed_columns(table: Observed, *, with_features: Collection[str] = ()) -> dict[str, Float64]:
+    """Return what moments are made of, from an operator's table; of its features the named ones only."""
     columns = {name: table[name].astype(np.float64) for name in PLAIN}
-    columns |= {f"rule.{name}": rule(table).astype(np.float64) for name, rule in RULES.items()}
-    columns |= {f"feature.{name}": values.to_numpy(np.float64) for name, values in features(table).items()}
+    columns |= {f"rule.{name}": RULES[name](table).astype(np.float64) for name in FLAGGED}
+    if with_features:
+        frame = features(table)
+        columns |= {f"feature.{name}": frame[name].to_numpy(np.float64) for name in with_features}
     return columns
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,49 +66,52 @@ class Rows:
         return float(self.churn.mean())
 
 
-def table_sample(rows: Rows, experiment: Experiment, folder: Path) -> Sample:
-    """Return the operator's own outcome of its rows."""
-    world = _worlds(experiment, folder, rows, count=1)[0]
-    base = generate(rows.ids, world.experiment.population.traits, key=world.key, known=rows.known)
-    return Sample(observed_columns(Observed(base, 0)), rows.churn, np.ones(len(rows)), rows.monthly_rate,
-                  rows.outcome_share)
+def first_table(rows: Rows, experiment: Experiment, folder: Path) -> Observed:
+    """Return the rows as the operator's table of the first world."""
+    world = _worlds(experiment, folder, months=1, count=1)[0]
+    return Observed(generate(rows.ids, world.experiment.population.traits, key=world.key, known=rows.known), 0)
 
 
-def simulated_samples(rows: Rows, experiment: Experiment, folder: Path) -> dict[Where, Sample]:
+def simulated_samples(rows: Rows, experiment: Experiment, folder: Path, *, wanted: Collection[Where]
+                      ) -> dict[Where, Sample]:
     """Return the chance to leave of the same rows in an experiment's world, starting from the table and later.
 
     The clocks of leaving are integrated out, so that the chances move smoothly with the experiment's constants, and
     every world has the same draws whatever they are. Several worlds: latent traits, promotions and network are drawn
     anew in each, and they start in different months of the year.
     """
-    found: dict[Where, list[Sample]] = {"rows": [], "lived": []}
-    for world in _worlds(experiment, folder, rows, count=WORLDS):
+    found: dict[Where, list[Sample]] = {where: [] for where in wanted}
+    outcome = rows.delay_months + 1
+    lived = max(LIVED_MONTHS, outcome)
+    for world in _worlds(experiment, folder, months=lived + outcome, count=WORLDS):
         base = generate(rows.ids, world.experiment.population.traits, key=world.key, known=rows.known)
-        table = Observed(base.copy(), 0)
-        found["rows"].append(Sample(observed_columns(table), chance_to_leave(world, base.copy(), rows, start=0),
-                                    np.ones(len(base)), rows.monthly_rate))
-        here = np.exp(-cumulated_hazard(world, base, start=0, months=LIVED_MONTHS)[-1])
-        seen = observe(base, month=LIVED_MONTHS, settings=world.experiment.signals, key=world.key)
-        left = chance_to_leave(world, base, rows, start=LIVED_MONTHS)
-        found["lived"].append(Sample(observed_columns(seen), left, here, rows.monthly_rate))
+        columns = observed_columns(Observed(base, 0))
+        hazard = cumulated_hazard(world, base, start=0, months=lived if "lived" in wanted else outcome)
+        if "rows" in wanted:
+            found["rows"].append(Sample(columns, _chance(hazard[:outcome]), np.ones(len(base)), rows.monthly_rate))
+        if "lived" in wanted:
+            seen = observe(base, month=lived, settings=world.experiment.signals, key=world.key)
+            left = _chance(cumulated_hazard(world, base, start=lived, months=outcome))
+            found["lived"].append(Sample(observed_columns(seen), left, np.exp(-hazard[-1]), rows.monthly_rate))
     return {where: joined(parts) for where, parts in found.items()}
 
 
-def drawn_sample(rows: Rows, simulated: Sample, *, seed: int) -> Sample:
-    """Return the rows with simulated outcomes that happen, churners as frequent among them as in the table."""
+def drawn_sample(rows: Rows, simulated: Sample, *, columns: Mapping[str, Float64], seed: int) -> Sample:
+    """Return the rows with simulated outcomes that happen, churners as frequent among them as in the table.
+
+    `columns` are the table's own: what is observed of the rows.
+    """
     chance = simulated.left.reshape(WORLDS, len(rows)).mean(axis=0)
     # The correction of rates by odds, backwards.
     often = reweighted_rate(chance, table_share=rows.monthly_rate, monthly_rate=rows.outcome_share)
     key = make_key(seed=seed, replicate=0, purpose="calibration")
     left = (uniform(key, OUTCOME, rows.ids) < often).astype(np.float64)
-    columns = {name: values[: len(rows)] for name, values in simulated.columns.items()}
     return replace(simulated, columns=columns, left=left, weight=np.ones(len(rows)), outcome_share=float(left.mean()))
 
 
-def chance_to_leave(world: World, base: Subscribers, rows: Rows, *, start: int) -> Float64:
-    """Return the chance to leave in the outcome's month for who is there when it begins, (n,)."""
-    hazard = cumulated_hazard(world, base, start=start, months=rows.delay_months + 1)
-    before = hazard[rows.delay_months - 1] if rows.delay_months else 0.0
+def _chance(hazard: Float64) -> Float64:
+    """Return the chance to leave in the last month, (n,), by the hazard since the start, (months, n)."""
+    before = hazard[-2] if len(hazard) > 1 else 0.0
     return np.asarray(1.0 - np.exp(before - hazard[-1]))
 
 
@@ -128,8 +131,7 @@ def experiment_with(data: Mapping[str, Any], values: Mapping[str, float]) -> Exp
     return validate(Experiment, Tree.of(with_values(data, values), "calibration"), checks=[check_experiment])
 
 
-def _worlds(experiment: Experiment, folder: Path, rows: Rows, *, count: int) -> list[World]:
-    months = LIVED_MONTHS + rows.delay_months + 1
+def _worlds(experiment: Experiment, folder: Path, *, months: int, count: int) -> list[World]:
     worlds = []
     for k in range(count):
         month = (experiment.market.start_month_of_year - 1 + k * MONTHS_PER_YEAR // count) % MONTHS_PER_YEAR + 1

@@ -34,13 +34,20 @@ class Evaluations:
                 shutil.rmtree(folder)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / IDENTITY).write_text(json.dumps({"identity": identity}), encoding="utf-8")
-            path = folder / EVALUATIONS
-            for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    break  # the line that was being written when the run was killed
-                self.done[entry["at"]] = entry["values"]
+            self._read(folder / EVALUATIONS)
+
+    def _read(self, path: Path) -> None:
+        whole = 0
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        for line in lines:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                # It was being written when the run was killed.
+                os.truncate(path, whole)
+                break
+            self.done[entry["at"]] = entry["values"]
+            whole += len(line)
 
     def _identity(self) -> str | None:
         try:
