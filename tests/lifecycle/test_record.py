@@ -81,6 +81,13 @@ def seven():
         complaint=[True, True, False, False, False, True, True],
         fault=[True, False, True, True, False, False, True],
         fault_mended=[True, True, False, False, True, False, True],
+        returned=[False, False, True, False, False, False, True],
+        # What the month's last steps bring is of those still there when it ends: the fifth, but not the sixth.
+        downgraded=[True, True, False, False, True, True, True],
+        value_fell=[True, False, False, True, True, True, True],
+        lines_lost=[1, 2, 0, 0, 1, 1, 1],
+        # The fifth resolved to leave in this month, the sixth before.
+        substituted=[2, 0, 2, 0, 2, 2, 2],
         revenue=[1.0, 10.004, 20.006, 30.0, 40.0, 50.0, 60.0],
         cost_to_serve=[1.0, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5],
         discount=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
@@ -91,6 +98,9 @@ def seven():
 def test_a_month_by_hand():
     found = summary(("payment",), start=4, months=2)
     found.observe(seven())
+    apparent = found.table(Labels(tuple(OFFERS), CAUSES, apparent=("price",)), regions=REGIONS).to_pandas()
+    assert apparent["substituted.price"].tolist() == [0, 0, 2, 0]
+    assert not set(apparent) & {"left.price", "substituted.gone", "substituted.service"}
     table = frame(found)
     # The month before it, nothing; those who pay before use are one, the others five and one who has yet to join.
     assert table["month"].tolist() == [4, 4, 5, 5]
@@ -99,14 +109,16 @@ def test_a_month_by_hand():
     postpaid, prepaid = (row.to_dict() for _, row in table.iloc[2:].iterrows())
     expected = {
         "subscribers": 4, "expected_subscribers": 1.0 + 0.5 + 0.125 + 0.0625 + 0.03125, "joined": 1, "decided": 1,
-        "departed": 1, "accepted": 2, "complaints": 2, "faults": 1, "faults_mended": 2,
+        "departed": 1, "returned": 1, "downgraded": 2, "value_fell": 1, "lines_lost": 3, "accepted": 2,
+        "complaints": 2, "faults": 1, "faults_mended": 2,
         "revenue_cents": 1000 + 2001 + 4000 + 5000,
         "cost_to_serve_cents": 150 + 250 + 450 + 550, "discount_cents": 200 + 300 + 600, "left.service": 0,
         "left.price": 1, "left.gone": 0, "state.prospect": 0, "state.entry": 1, "state.growth": 1, "state.stable": 1,
         "state.decline": 0, "state.suspended": 0, "state.churned": 2}
     assert {name: postpaid[name] for name in postpaid if name not in ("month", "payment")} == expected
     expected = dict.fromkeys(expected, 0) | {
-        "subscribers": 1, "expected_subscribers": 0.25, "faults": 1, "revenue_cents": 3000, "cost_to_serve_cents": 350,
+        "subscribers": 1, "expected_subscribers": 0.25, "faults": 1, "value_fell": 1,
+        "revenue_cents": 3000, "cost_to_serve_cents": 350,
         "state.suspended": 1}
     assert {name: prepaid[name] for name in prepaid if name not in ("month", "payment")} == expected
 
@@ -146,7 +158,9 @@ MANY = varied(np.arange(2600))
 TREATED = mixed(MANY.ids)
 # These are what a subscriber is seen to do, month by month.
 SEEN = ("active", "active_prob", "revenue", "cost_to_serve", "discount", "billed", "accepted", "undecided", "complaint",
-        "fault", "fault_mended", "state", "decision_time", "departure_time", "cause", "join_month")
+        "fault", "fault_mended", "returned", "downgraded", "value_fell", "lines_lost", "substituted", "hotline",
+        "shop_visit", "recharged", "plan_change", "porting_request", "state", "decision_time", "departure_time",
+        "cause", "join_month")
 
 
 def observed(by=GROUPS, **how):
@@ -172,6 +186,7 @@ def test_sums_over_groups_are_those_of_plain_numpy():
     there = seen["active"] > 0
     joined = seen["join_month"] <= month
     left = np.array(seen["departure_time"]) <= month + 1
+    stays = joined & ~left
     cents = {name: np.rint(seen[name] * 100.0) * there for name in ("revenue", "cost_to_serve", "discount")}
     expected = {
         "subscribers": there, "joined": (seen["join_month"] == month) & (month > 0),
@@ -179,7 +194,9 @@ def test_sums_over_groups_are_those_of_plain_numpy():
         "departed": joined & (np.ceil(seen["departure_time"]) == month + 1),
         "accepted": there & (seen["accepted"] > 0) & (seen["undecided"] > 0),
         "complaints": there & (seen["complaint"] > 0), "faults": there & (seen["fault"] > 0),
-        "faults_mended": there & (seen["fault_mended"] > 0),
+        "faults_mended": there & (seen["fault_mended"] > 0), "returned": there & (seen["returned"] > 0),
+        "downgraded": stays & (seen["downgraded"] > 0), "value_fell": stays & (seen["value_fell"] > 0),
+        "lines_lost": stays * seen["lines_lost"],
         "revenue_cents": cents["revenue"],
         "cost_to_serve_cents": cents["cost_to_serve"], "discount_cents": cents["discount"] * seen["billed"],
         **{f"left.{cause}": joined & (np.floor(seen["decision_time"]) == month) & (base["cause"] == code)
@@ -189,7 +206,7 @@ def test_sums_over_groups_are_those_of_plain_numpy():
     table = frame(found).groupby("month").sum(numeric_only=True)
     for name, values in expected.items():
         assert table[name].tolist() == values.sum(axis=1).tolist(), name
-        assert values.any() or name in ("state.prospect", "state.decline"), name
+        assert values.any() or name in ("state.prospect", "state.decline", "returned", "value_fell"), name
     # Millionths of each, rounded: half of one a subscriber.
     assert np.abs(table["expected_subscribers"] - seen["active_prob"].sum(axis=1)).max() <= len(base) * 0.5e-6
 
@@ -265,19 +282,31 @@ def test_events_by_hand():
         4, ids=[10, 11, 12, 13], join_month=[0, -1, -1, 1], decision_time=[NEVER, 0.5, 0.1, NEVER],
         departure_time=[NEVER, 1.5, 0.6, NEVER], cause=[0, 2, 3, 0])
     events = Events()
+    base["porting_request"] = [0, 1, 0, 1]
     first = block_at(0, base, active=[True, True, True, False], complaint=[True, False, False, True],
-                     undecided=[True, True, False, True])
+                     undecided=[True, True, False, True], plan_change=[-1, -1, -1, 1],
+                     downgraded=[True, False, True, False], substituted=[2, 2, 0, 2])
     first.treatment = Treatment(np.array([0, 0, 1, 2]), np.array([0.25, 0.75, 0.4, 0.3]),
                                 np.array([0, 2, 0, 1], np.int8))
     events.observe(first)
-    events.observe(block_at(1, base, active=[True, True, False, True], complaint=[False, True, True, False]))
+    base["porting_request"] = 0
+    events.observe(block_at(1, base, active=[True, True, False, True], complaint=[False, True, True, False],
+                            returned=[True, False, False, False], substituted=[0, 2, 2, 0],
+                            plan_change=[0, -1, -1, 1]))
     table = events.table(LABELS)
     rows = [tuple(row.values()) for row in table.to_pylist()]
     assert [(s, m, round(day, 9), event, offer, cause) for s, m, day, event, offer, cause in rows] == [
         (10, 0, 0.0, "complaint", "none", "none"),
+        (10, 0, 0.0, "cheaper_plan", "none", "none"),
+        (10, 0, 0.0, "downgraded", "none", "none"),
+        (10, 0, 0.0, "substituted", "none", "price"),
         (10, 0, 7.5, "contact", "none", "none"),
         (10, 0, 22.5, "contact", "none", "none"),
         (10, 0, 22.5, "accepted", "contract", "none"),
+        (10, 1, 0.0, "returned", "none", "none"),
+        (11, 0, 0.0, "cheaper_plan", "none", "none"),
+        (11, 0, 0.0, "substituted", "none", "price"),
+        (11, 0, 0.0, "porting_request", "none", "none"),
         (11, 0, 12.0, "contact", "none", "none"),
         (11, 0, 15.0, "decided", "none", "price"),
         (11, 1, 0.0, "complaint", "none", "none"),
@@ -431,6 +460,9 @@ def test_a_state_table_by_hand():
     assert table["usage_gb_lag1"].to_pylist() == [3.0, 4.0, 5.0]
     assert table["usage_gb_lag6"].to_pylist() == [6.0, 7.0, 8.0]
     assert table["state"].to_pylist() == ["stable", "stable", "churned"]
+    assert table["stage_of_five"].to_pylist() == ["mature", "mature", "lost"]
+    assert table["stage_of_four"].to_pylist() == ["stable", "stable", None]
+    assert table["stage_of_three"].to_pylist() == ["upkeep", "upkeep", None]
     assert table["offer_code"].to_pylist() == ["none", "contract", "discount"]
     assert table["region"].to_pylist() == [1, 0, 2]
     # That the second has decided is not known to the operator.
@@ -458,9 +490,11 @@ def test_latent_columns_apart():
 
 
 def test_groups_that_are_none_are_refused():
-    with pytest.raises(ValueError, match=r"^no group 'cause'; there are customer_type, region, locality, payment$"):
+    with pytest.raises(ValueError, match=r"^no group 'cause'; there are customer_type, region, locality, payment, "
+                                         r"usage_scenario, acquisition_channel, building_access$"):
         group_sizes(("region", "cause"), regions=8)
     assert group_sizes(("payment", "region"), regions=8) == (2, 8)
+    assert group_sizes(("usage_scenario", "acquisition_channel", "building_access"), regions=8) == (10, 3, 2)
 
 
 def test_expectations_unknown_from_a_month_on():
