@@ -34,19 +34,37 @@ def wait_until(condition: Callable[[], bool]) -> None:
 # One table
 
 
-@pytest.mark.parametrize("name", ["base.parquet", "base.csv"])
+READ = {".parquet": pd.read_parquet, ".csv": pd.read_csv, ".gz": pd.read_csv, ".arrow": pd.read_feather,
+        ".feather": pd.read_feather}
+
+
+@pytest.mark.parametrize("name", ["base.parquet", "base.csv", "base.csv.gz", "base.arrow", "base.feather"])
 def test_a_table(name, tmp_path, capsys):
     path, out = write(tmp_path), tmp_path / name
-    latent = tmp_path / f"latent{out.suffix}"
+    latent = tmp_path / name.replace("base", "latent")
     assert main(["simulate", str(path), "--months", "3", "--out", str(out), "--latent", str(latent)]) == 0
-    read = pd.read_parquet if out.suffix == ".parquet" else pd.read_csv
-    table, hidden = read(out), read(latent)
+    table, hidden = READ[out.suffix](out), READ[out.suffix](latent)
     assert capsys.readouterr() == (f"wrote {out}: {len(table):,} subscribers after 3 months\n", "")
     assert (table["subscriber"] == hidden["subscriber"]).all()
     assert "satisfaction" in hidden and "satisfaction" not in table
     assert set(hidden) == {"subscriber", *(c.name for c in SCHEMA.values() if c.visibility == "latent")}
     assert set(table["state"]) >= {"stable", "churned"}
-    assert sorted(tmp_path.iterdir()) == sorted([path, out, latent])
+    meanings = tmp_path / f"{name}.dictionary.csv"
+    assert sorted(tmp_path.iterdir()) == sorted([path, out, latent, meanings])
+    told = pd.read_csv(meanings, keep_default_na=False).set_index("file")
+    assert told.loc[out.name, "column"].tolist() == table.columns.tolist()
+    assert told.loc[latent.name, "column"].tolist() == hidden.columns.tolist()
+    assert (told["meaning"] != "").all() and set(told.loc[out.name, "visibility"]) == {"observed"}
+
+
+def test_a_table_of_chosen_columns_is_the_same_bytes_again(tmp_path):
+    path = write(tmp_path)
+    for name in ("a", "b"):
+        out = tmp_path / name / "base.csv.gz"
+        assert main(["simulate", str(path), "--months", "1", "--out", str(out), "--set",
+                     "record.columns=[payment, bill_amount]"]) == 0
+    assert out.read_bytes() == (tmp_path / "a" / "base.csv.gz").read_bytes()
+    assert pd.read_csv(out).columns.tolist() == ["subscriber", "payment", *(f"bill_amount_lag{k}" for k in range(1, 7))]
 
 
 def test_a_table_of_the_months_of_the_file_and_another_replicate(tmp_path, capsys):
@@ -60,8 +78,10 @@ def test_a_table_of_the_months_of_the_file_and_another_replicate(tmp_path, capsy
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
-    (["--out", "base.xlsx"], "base.xlsx: the name must end in .parquet or .csv, or be a folder's\n"),
-    (["--out", "base.csv", "--latent", "latent.txt"], "latent.txt: the name must end in .parquet or .csv\n"),
+    (["--out", "base.xlsx"], "base.xlsx: the name must end in .parquet, .csv, .csv.gz, .arrow or .feather, or be a "
+                             "folder's\n"),
+    (["--out", "base.csv", "--latent", "latent.txt"], "latent.txt: the name must end in .parquet, .csv, .csv.gz, "
+                                                             ".arrow or .feather\n"),
     (["--latent", "latent.csv"],
      "Error: --latent goes with one table, --out FILE; in a folder, --set record.latent=true\n"),
     (["--out", "base.csv", "--jobs", "2"],
@@ -117,7 +137,8 @@ def test_a_folder(tmp_path, capsys, monkeypatch):
     assert first == f"{len(end):,} subscribers in 3 months" and last == f"wrote {folder}"
     assert re.fullmatch(r"partition: 2 cells, \d+\.\d s\n", err)
     assert {found.name for found in folder.iterdir()} == {
-        "cells", "config.yaml", "provenance.json", "summary.json", "summaries.parquet", "end_state", "panel"}
+        "cells", "config.yaml", "dictionary.csv", "provenance.json", "summary.json", "summaries.parquet", "end_state",
+        "panel"}
     assert json.loads((folder / "provenance.json").read_text())["command"][0]
     assert main([*arguments, "--quiet"]) == 0
     assert capsys.readouterr() == (out, "") and provenance(folder) == (0, 2)

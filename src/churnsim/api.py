@@ -26,7 +26,7 @@ from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.reasons import reasons_of_leavers
-from churnsim.lifecycle.record import state_table
+from churnsim.lifecycle.record import Labels, state_table
 from churnsim.signals.observe import active_rows
 
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ class History:
     def __len__(self) -> int:
         return len(self.base)
 
+    @property
+    def labels(self) -> Labels:
+        """What the codes of offers and causes mean."""
+        return _world(self.experiment, self.folder, replicate=self.replicate, month=self.month).labels
+
     def to_arrow(self, *, latent: bool = False) -> pa.Table:
         """Return one row a subscriber, codes as dictionaries of their labels.
 
@@ -87,8 +92,7 @@ class History:
             `latent`, `departure_time` is null for those who have not left yet. `stated_reason` is what leavers
             said, "none" for others; the true `cause` is latent.
         """
-        labels = _world(self.experiment, self.folder, replicate=self.replicate, month=self.month).labels
-        table = state_table(self.base, month=self.month, labels=labels, latent=latent, source_id=self.source_id)
+        table = state_table(self.base, month=self.month, labels=self.labels, latent=latent, source_id=self.source_id)
         said = reasons_of_leavers(self.base, month=self.month, settings=self.experiment.lifecycle,
                                   key=make_key(seed=self.experiment.seed, replicate=self.replicate))
         return table.append_column("stated_reason", said)

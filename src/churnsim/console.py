@@ -18,7 +18,10 @@ from churnsim.errors import ConfigError, DataError, ResultsError
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE_FORMATS = (".parquet", ".csv")
+TABLE_FORMATS = (".parquet", ".csv", ".csv.gz", ".arrow", ".feather")
+
+
+FORMATS = f"{', '.join(TABLE_FORMATS[:-1])} or {TABLE_FORMATS[-1]}"
 
 
 class Step(Protocol):
@@ -71,11 +74,16 @@ def read_json(path: Path) -> Any:
         raise ResultsError(f"{path}: cannot be read ({error}); write it again") from error
 
 
+def table_format(path: Path) -> str | None:
+    """Return which of :data:`TABLE_FORMATS` a file's name ends in, None if in none."""
+    return next((ending for ending in TABLE_FORMATS if path.name.endswith(ending)), None)
+
+
 def require_formats(*paths: Path | None) -> None:
     """Refuse a table's name whose ending says nothing, before anything is computed."""
     for path in paths:
-        if path is not None and path.suffix not in TABLE_FORMATS:
-            raise ConfigError(f"{path}: the name must end in {' or '.join(TABLE_FORMATS)}")
+        if path is not None and table_format(path) is None:
+            raise ConfigError(f"{path}: the name must end in {FORMATS}")
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -83,6 +91,8 @@ def read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
+        if table_format(path) in (".arrow", ".feather"):
+            return pd.read_feather(path)
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as a table ({error}); correct the path or the "
@@ -91,12 +101,17 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write a table by its file's ending; see :func:`write_file`."""
+    ending = table_format(path)
 
     def fill(aside: Path) -> None:
-        if path.suffix == ".parquet":
+        if ending == ".parquet":
             frame.to_parquet(aside, index=False)
+        elif ending in (".arrow", ".feather"):
+            frame.to_feather(aside)
         else:
-            frame.to_csv(aside, index=False)
+            # No time in the file: the same table is the same bytes.
+            packed: Any = {"method": "gzip", "mtime": 0} if ending == ".csv.gz" else None
+            frame.to_csv(aside, index=False, compression=packed)
 
     write_file(path, fill)
 

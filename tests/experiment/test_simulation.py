@@ -103,8 +103,8 @@ def table(folder: Path, name: str) -> pd.DataFrame:
 def test_what_is_written(first: tuple[Path, Simulated]) -> None:
     folder, found = first
     assert {path.name for path in folder.iterdir()} == {
-        *PARTED, "cells", "config.yaml", "provenance.json", "summary.json", "summaries.parquet", "ledger.parquet",
-        "contacts.parquet", "lists.parquet", "treated.parquet", "treated_latent.parquet", "treated_events.parquet"}
+        *PARTED, "cells", "config.yaml", "dictionary.csv", "provenance.json", "summary.json", "summaries.parquet",
+        "ledger.parquet", "contacts.parquet", "lists.parquet", "treated.parquet", "treated_latent.parquet", "treated_events.parquet"}
     assert (found.ran, found.reused, len(found.parts)) == (2, 0, 1)
     facts = json.loads((folder / "summary.json").read_text())
     assert {name: facts[name] for name in ("experiment", "seed", "replicate", "months", "policy", "currency")} == {

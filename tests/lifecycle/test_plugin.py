@@ -56,8 +56,8 @@ def test_a_module_in_a_package_and_its_neighbour(tmp_path: Path) -> None:
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "values.py").write_text("HAZARD = 0.125\n")
-    (package / "strikes.py").write_text(
-        STRIKE.replace("import numpy as np", "import numpy as np\nfrom .values import HAZARD").replace("0.05", "HAZARD"))
+    text = STRIKE.replace("import numpy as np", "import numpy as np\nfrom .values import HAZARD")
+    (package / "strikes.py").write_text(text.replace("0.05", "HAZARD"))
     (driver,) = load_drivers(entry("own_package.strikes:Strike"), tmp_path)
     assert driver.hazards is not None and driver.hazards(subscribers(1, region=3))[0, 0] == 0.125
 
@@ -105,8 +105,8 @@ FILES = {
 }
 CLASS = "      settings: {ask_prob: 0.1}\n"
 REFUSED = {
-    "no module": ("nowhere:Surveys", "", "9: lifecycle.drivers.own.driver: no module 'nowhere' in {folder}, and none is "
-                  "installed; correct the name or add the file"),
+    "no module": ("nowhere:Surveys", "", "9: lifecycle.drivers.own.driver: no module 'nowhere' in {folder}, and none "
+                  "is installed; correct the name or add the file"),
     "no class": ("surveys:Survey", CLASS, "9: lifecycle.drivers.own.driver: module 'surveys' has no 'Survey'. Did you "
                  "mean 'Surveys'?"),
     "no class like it": ("surveys:Other", CLASS, "9: lifecycle.drivers.own.driver: module 'surveys' has no 'Other'; "
@@ -197,8 +197,9 @@ def test_offers_act_on_further_causes_by_hand() -> None:
     np.testing.assert_allclose(second, [[0.1] * 4, [0.2, 0.2 / 16, 0.6, 0.2]], rtol=1e-6)
     assert set(scaled[0].reads) == {"offer_code", "offer_left_months", "responsiveness", "habituation"}
     assert exp32(np.float32([0.0]))[0] == 1.0
-    with pytest.raises(ValueError, match=r"^the offer table is made for 3 causes beside those of the lifecycle, further "
-                                         r"drivers have 1; give offer_table the causes of the lifecycle, then theirs$"):
+    with pytest.raises(ValueError, match=r"^the offer table is made for 3 causes beside those of the lifecycle, "
+                                         r"further drivers have 1; give offer_table the causes of the lifecycle, then "
+                                         r"theirs$"):
         with_offers((one,), table)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnsim.commands.shared import EXPERIMENT, FILE, JOBS, QUIET, SCHEDULER, SET, default_out, load_experiment
-from churnsim.console import TABLE_FORMATS, Progress, note, require_formats, show, write_table
+from churnsim.console import FORMATS, Progress, note, require_formats, show, table_format, write_table
 from churnsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ SIMULATION_ENGINE = click.option(
 @EXPERIMENT
 @click.option("--months", metavar="N", type=int, help="Months that pass, from the start. [default: simulation.months]")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path),
-              help="Folder to write; finished partitions in it are used. A name in .parquet or .csv: everybody's state "
-                   "at the end as one table, and nothing else. [default: results/NAME/simulation]")
+              help="Folder to write; finished partitions in it are used. A name in .parquet, .csv, .csv.gz, .arrow or "
+                   ".feather: everybody's state at the end as one table, and a dictionary of its columns. [default: "
+                   "results/NAME/simulation]")
 @click.option("--latent", metavar="FILE", type=FILE,
               help="With --out FILE: also write what only the simulator knows. In a folder, record.latent does.")
 @click.option("--replicate", metavar="N", type=int, default=0, show_default=True,
@@ -43,13 +44,13 @@ def simulate(experiment: Path, months: int | None, out: Path | None, latent: Pat
     A campaign falls into them if simulation.policy names one.
     """
     loaded = load_experiment(experiment, (*overrides, *([] if months is None else [f"simulation.months={months}"])))
-    if out is not None and out.suffix in TABLE_FORMATS:
+    if out is not None and table_format(out):
         require_formats(latent)
         if engine or jobs or scheduler:
             raise click.UsageError("--engine, --jobs and --scheduler go with a folder; one table is made here")
         _simulate_table(loaded, out, latent, replicate)
     elif out is not None and out.suffix[1:].isalpha():
-        raise ConfigError(f"{out}: the name must end in {' or '.join(TABLE_FORMATS)}, or be a folder's")
+        raise ConfigError(f"{out}: the name must end in {FORMATS}, or be a folder's")
     elif latent is not None:
         raise click.UsageError("--latent goes with one table, --out FILE; in a folder, --set record.latent=true")
     else:
@@ -59,15 +60,24 @@ def simulate(experiment: Path, months: int | None, out: Path | None, latent: Pat
 
 def _simulate_table(loaded: Loaded, out: Path, latent: Path | None, replicate: int) -> None:
     from churnsim.api import simulate as simulated
-    from churnsim.lifecycle.record import latent_part
+    from churnsim.experiment.dictionary import dictionary
+    from churnsim.lifecycle.record import choose_columns, latent_part
 
     e = loaded.experiment
     if e.simulation.policy is not None:
         raise ConfigError(f"{out}: one table shows no campaign; give a folder, or --set simulation.policy=null")
     history = simulated(loaded, months=e.simulation.months, replicate=replicate)
-    write_table(out, history.to_pandas())
+    schema = history.base.schema
+    tables = {out: history.to_arrow()}
     if latent is not None:
-        write_table(latent, latent_part(history.to_arrow(latent=True), history.base.schema).to_pandas())
+        tables[latent] = latent_part(history.to_arrow(latent=True), schema)
+    tables = {path: choose_columns(table, e.record.columns, schema) for path, table in tables.items()}
+    for path, table in tables.items():
+        write_table(path, table.to_pandas())
+    kinds = {path.name: kind for path, kind in zip(tables, ("end_state", "end_state_latent"), strict=False)}
+    meanings = dictionary({path.name: table.schema for path, table in tables.items()}, schema=schema,
+                          labels=history.labels, kinds=kinds)
+    write_table(out.with_name(f"{out.name}.dictionary.csv"), meanings.to_pandas())
     show(f"wrote {out}: {len(history):,} subscribers after {e.simulation.months} months")
 
 

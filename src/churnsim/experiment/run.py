@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import platform
 import subprocess
@@ -111,8 +112,10 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
     """Write the resolved experiment as config.yaml."""
     from ruamel.yaml import YAML
 
-    with (folder / "config.yaml").open("w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(config, file)
+    # Not straight into the file: when a write fails, ruamel prints what it was writing.
+    text = io.StringIO()
+    YAML(typ="safe", pure=True).dump(config, text)
+    (folder / "config.yaml").write_text(text.getvalue(), encoding="utf-8")
 
 
 def provenance(seed: int, command: Sequence[str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,6 +12,7 @@ from churnsim.campaign.settings import CampaignSettings, PilotSettings
 from churnsim.capacity.checks import check_capacity
 from churnsim.capacity.settings import CapacitySettings, Channel
 from churnsim.config.base import Settings
+from churnsim.config.messages import did_you_mean
 from churnsim.config.paths import KeyPath
 from churnsim.errors import ConfigError, DataError
 from churnsim.evaluation.settings import EvaluationSettings
@@ -24,6 +25,9 @@ from churnsim.policy.settings import BUDGETED, PolicySettings
 from churnsim.population.settings import PopulationSettings, check_population
 from churnsim.signals.settings import SignalsSettings
 from churnsim.uplift.settings import UpliftSettings
+
+if TYPE_CHECKING:
+    from churnsim.core.columns import Schema
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=60)]
 
@@ -112,7 +116,9 @@ def check_experiment(experiment: Experiment, *, folder: Path = Path()) -> Iterat
 
 def _check_names(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath, str]]:
     """Yield findings about drivers of the user's own and about names that they may declare: causes and covariates."""
+    from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
     from churnsim.lifecycle.covariates import COVARIATES
+    from churnsim.lifecycle.driver import full_schema
     from churnsim.lifecycle.plugin import check_drivers, driver_covariates
 
     drivers, findings = check_drivers(experiment.lifecycle.drivers, folder)
@@ -124,8 +130,27 @@ def _check_names(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath
     if drivers and len(causes) > MOST_CAUSES:
         yield (("lifecycle", "drivers"), f"at most {MOST_CAUSES} causes with those of lifecycle.causes (got "
                f"{len(causes)}); take some out")
+    yield from _check_columns(experiment.record, full_schema(drivers, LIFECYCLE_SCHEMA))
     yield from check_offers(experiment.offers, causes=causes, channels=tuple(experiment.channels),
                             covariates=(*COVARIATES, *driver_covariates(drivers, stored=True)))
+
+
+def _check_columns(record: RecordSettings, schema: Schema) -> Iterator[tuple[KeyPath, str]]:
+    from churnsim.lifecycle.record import names_in_table
+    from churnsim.lifecycle.views import SCHEMES
+
+    made = {"stated_reason": "observed", **{scheme.column: "observed" for scheme in SCHEMES}}
+    stored = {name: column.visibility for column in schema.stored for name in (column.name, *names_in_table(column))}
+    # Of those who have left, it is observed.
+    known = {**stored, **made, "departure_time": "observed"}
+    for k, name in enumerate(record.columns or ()):
+        at = ("record", "columns", k)
+        if name not in known:
+            yield at, f"no such column{did_you_mean(name, known) or '; docs/columns.md names them'}"
+        elif name in (record.columns or ())[:k]:
+            yield at, f"{name!r} stands there twice; name it once"
+        elif known[name] == "latent" and not record.latent:
+            yield at, f"only the simulator knows {name!r}; set record.latent to true, or take it out"
 
 
 def _check_month(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath, str]]:

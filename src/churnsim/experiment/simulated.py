@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from churnsim.evaluation.churn_rates import ChurnRates
 from churnsim.experiment.run import provenance, write_config
@@ -35,6 +36,8 @@ class Simulated:
         Of the campaign: "ledger", "contacts", "lists", and of those with an order in the world with the campaign
         "treated", their state at the end, and "treated_events", their events from the campaign month on, if events
         are recorded. Empty without a campaign.
+    dictionary
+        What each column of the files means, one row a column; see :func:`churnsim.experiment.dictionary.dictionary`.
     metrics
         Of the campaign, as in a run's summary. Empty without one.
     note
@@ -53,6 +56,7 @@ class Simulated:
     summaries: pa.Table
     parts: tuple[Path, ...]
     tables: dict[str, pa.Table]
+    dictionary: pa.Table
     metrics: dict[str, float]
     note: str
     churn: ChurnRates | None
@@ -106,6 +110,7 @@ class Simulated:
     def _write(self, folder: Path, command: Sequence[str]) -> None:
         write_config(folder, self.experiment.plain())
         write_parquet(self.summaries, folder / "summaries.parquet")
+        self.dictionary.to_pandas().to_csv(folder / "dictionary.csv", index=False)
         for name, table in self.tables.items():
             write_parquet(table, folder / f"{name}.parquet")
         for name in PARTED:
@@ -114,6 +119,16 @@ class Simulated:
         about = {**provenance(self.experiment.seed, command), "cells_run": self.ran, "cells_reused": self.reused}
         (folder / "provenance.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         (folder / "summary.json").write_text(json.dumps(self.facts(), indent=1) + "\n", encoding="utf-8")
+
+
+def file_schemas(summaries: pa.Table, parts: Sequence[Path], tables: Mapping[str, pa.Table]) -> dict[str, pa.Schema]:
+    """Return the schema of every table that is written, by the name of its file or folder."""
+    found = {"summaries.parquet": summaries.schema}
+    for name in PARTED:
+        first = next((path for path in (part / f"{name}.parquet" for part in parts) if path.exists()), None)
+        if first is not None:
+            found[name] = pq.read_schema(first)
+    return found | {f"{name}.parquet": table.schema for name, table in tables.items()}
 
 
 def _share(source: Path, target: Path) -> None:

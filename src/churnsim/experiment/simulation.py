@@ -24,9 +24,10 @@ from churnsim.core.draws import make_key
 from churnsim.core.executor import Engine, open_pool
 from churnsim.errors import ConfigError
 from churnsim.evaluation.churn_rates import ChurnCounts
+from churnsim.experiment.dictionary import dictionary
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
-from churnsim.experiment.simulated import Simulated
+from churnsim.experiment.simulated import Simulated, file_schemas
 from churnsim.experiment.store import Cell, Store, writing
 from churnsim.experiment.tasks import PLAN_SECTIONS, run_cells, surroundings, world_reads
 from churnsim.experiment.world import World, make_world
@@ -35,7 +36,7 @@ from churnsim.lifecycle.engine import Observer
 from churnsim.lifecycle.events import Events
 from churnsim.lifecycle.panel import Panel
 from churnsim.lifecycle.reasons import add_reasons, reasons_of_leavers
-from churnsim.lifecycle.record import Labels, latent_part, state_table
+from churnsim.lifecycle.record import Labels, choose_columns, latent_part, state_table
 from churnsim.lifecycle.summary import Summary, group_sizes
 from churnsim.signals.observe import features, listed_rows, observe
 from churnsim.signals.quality import repeated_rows
@@ -93,10 +94,11 @@ class Simulation:
         seen = state_table(base, month=self.months, labels=self.labels, latent=False, source_id=source_id)
         said = reasons_of_leavers(base, month=self.months, settings=e.lifecycle,
                                   key=make_key(seed=e.seed, replicate=self.replicate))
-        tables = {name: seen.append_column("stated_reason", said)}
+        wanted = e.record.columns
+        tables = {name: choose_columns(seen.append_column("stated_reason", said), wanted, base.schema)}
         if e.record.latent:
             whole = state_table(base, month=self.months, labels=self.labels, latent=True)
-            tables[f"{name}_latent"] = latent_part(whole, base.schema)
+            tables[f"{name}_latent"] = choose_columns(latent_part(whole, base.schema), wanted, base.schema)
         return tables
 
     def jobs(self) -> list[Job]:
@@ -342,7 +344,9 @@ def _collect(simulation: Simulation, parts: list[Job], models: str | None, *, ra
     named = [table.add_column(0, "world", pa.array([world] * len(table), pa.string()))
              for world, table in zip(totals, worlds, strict=True)]
     subscribers = sum(store.facts(job.key)["subscribers"] for job in parts)
-    e = simulation.experiment
-    return Simulated(e, simulation.replicate, pa.concat_tables(named),
-                     tuple(store.folder / job.key for job in parts), tables, metrics, note, last_year.rates(), subscribers,
-                     ran, reused)
+    e, summaries = simulation.experiment, pa.concat_tables(named)
+    folders = tuple(store.folder / job.key for job in parts)
+    meanings = dictionary(file_schemas(summaries, folders, tables), schema=simulation.world().engine.schema,
+                          labels=simulation.labels)
+    return Simulated(e, simulation.replicate, summaries, folders, tables, meanings, metrics, note, last_year.rates(),
+                     subscribers, ran, reused)

@@ -109,6 +109,18 @@ def latent_part(table: pa.Table, schema: Schema) -> pa.Table:
     return table.select([*keys, *latent])
 
 
+def choose_columns(table: pa.Table, names: Sequence[str] | None, schema: Schema) -> pa.Table:
+    """Return the named columns of a table of states, beside its ids; None: all. A history may be named as a whole."""
+    if names is None:
+        return table
+    chosen = [name for name in ("subscriber", "source_id") if name in table.column_names]
+    for name in names:
+        column = schema.get(name)
+        chosen += [each for each in ((name,) if column is None else names_in_table(column))
+                   if each in table.column_names]
+    return table.select(list(dict.fromkeys(chosen)))
+
+
 def coded(values: Array, labels: Sequence[str]) -> pa.DictionaryArray:
     """Return int8 codes as a dictionary array of their labels, null below 0."""
     codes = np.asarray(values, np.int8)

@@ -28,6 +28,9 @@ class RecordSettings(Settings):
     locality, payment, usage_scenario, acquisition_channel, building_access)."""
     end_state: bool
     """Write every subscriber's columns when the simulation ends."""
+    columns: tuple[str, ...] | None = None
+    """Which columns of the end state are written, beside the ids; a history as a whole (usage_gb) or by month
+    (usage_gb_lag1); all if absent."""
     events: bool
     """Write a log of joining and coming back, complaints, cheaper plans and brands, replaced lines, requests for a
     porting code, contacts, acceptances, decisions to leave and leaving."""
