@@ -106,6 +106,8 @@ def _exponential(out: Float32) -> None:
             row[j] = exp_scalar(row[j])
 
 
+# Stands for no hazard at all in a division.
+LEAST = np.float32(1e-30)
 # The hazard in float32 and the highest bits of a draw are each rounded: a margin keeps every row that can fire.
 SLACK = np.float32(1.000001)
 # Bits of the first word that a uniform does not use: with them, 1 - u could look up to 2**-26 larger than it is.
@@ -218,15 +220,15 @@ def survive(hazards: Float32, notice: float, cumulated: Float64, undecided_prob:
 
 
 @njit
-def survive_again(hazards: Float32, factors: Float64, codes: Int8, notice: float, hazard_factor: float,
+def survive_again(hazards: Float32, factors: Float64, offered: Ids, codes: Int8, notice: float, hazard_factor: float,
                   cumulated: Float64, total: Float32, undecided_prob: Float64, active_next_prob: Float64,
                   returned_prob: Float64, returned_next_prob: Float64, away: Float64, leaving: Float64) -> None:
     """Add those who came back to what :func:`survive` left, and those who leave to the mass of those away.
 
     Parameters
     ----------
-    factors, codes
-        (1 + offers, causes) weights of leavers by offer in effect and cause; (n,) code of the offer in effect.
+    factors, offered, codes
+        (1 + offers, causes) weights of leavers by offer in effect and cause; rows with an offer in effect; (n,) codes.
     hazard_factor
         On the hazards of those who came back.
     returned_prob, returned_next_prob
@@ -236,25 +238,33 @@ def survive_again(hazards: Float32, factors: Float64, codes: Int8, notice: float
         (n,) weighted mass of those away, and of those who decided in the last `notice` months of a month: they leave
         in the next one.
     """
-    weighted = np.zeros(total.shape[0])
+    n = total.shape[0]
+    weighted, rest = np.zeros(n, np.float32), np.empty(n)
+    kept, kept_served = np.empty(n, np.float32), np.empty(n, np.float32)
     for k in range(hazards.shape[0]):
-        hazard, usual = hazards[k], factors[0, k]
-        for j in range(total.shape[0]):
-            weighted[j] += usual * hazard[j]
-    for j in range(total.shape[0]):
-        if codes[j] > 0:
-            weighted[j] = 0.0
-            for k in range(hazards.shape[0]):
-                weighted[j] += factors[codes[j], k] * hazards[k, j]
-    for j in range(total.shape[0]):
-        h = np.float64(total[j])
-        share = weighted[j] / max(h, 1e-300)
-        served, rest = active_next_prob[j], exp64_scalar(-cumulated[j])
-        again = returned_prob[j]
-        again_served = again * exp64_scalar(-hazard_factor * h * (1.0 - notice))
-        again_rest = again * exp64_scalar(-hazard_factor * h)
-        away[j] += leaving[j] + share * (undecided_prob[j] - served + again - again_served)
-        leaving[j] = share * (served - rest + again_served - again_rest)
+        hazard, usual = hazards[k], np.float32(factors[0, k])
+        if usual > np.float32(0.0):
+            for j in range(n):
+                weighted[j] += usual * hazard[j]
+    for m in range(offered.shape[0]):
+        j = offered[m]
+        weighted[j] = np.float32(0.0)
+        for k in range(hazards.shape[0]):
+            weighted[j] += np.float32(factors[codes[j], k]) * hazards[k, j]
+    # Loops of few arrays each: with more of them the compiler gives up checking that none overlap.
+    all_month, until_notice = np.float32(-hazard_factor), np.float32(-hazard_factor * (1.0 - notice))
+    for j in range(n):
+        kept[j] = exp_scalar(all_month * total[j])
+        kept_served[j] = exp_scalar(until_notice * total[j])
+    for j in range(n):
+        weighted[j] /= max(total[j], LEAST)
+    for j in range(n):
+        rest[j] = exp64_scalar(-cumulated[j])
+    for j in range(n):
+        served, again = active_next_prob[j], returned_prob[j]
+        again_served, again_rest = again * kept_served[j], again * kept[j]
+        away[j] += leaving[j] + weighted[j] * (undecided_prob[j] - served + again - again_served)
+        leaving[j] = weighted[j] * (served - rest[j] + again_served - again_rest)
         undecided_prob[j] += again
         active_next_prob[j] = served + again_served
         returned_prob[j] = again_rest
@@ -282,18 +292,22 @@ def survive_again_in_pieces(times: Float64, hazards: Float32, factors: Float64, 
             for k in range(hazards.shape[1]):
                 h += hazards[r, k, j]
                 weighted += factors[codes[r, j], k] * hazards[r, k, j]
-            share = weighted / max(h, 1e-300)
-            asked *= exp64_scalar(-hazard_factor * h * max(0.0, min(until, moment[j]) - since))
+            share = weighted / max(h, LEAST)
+            if moment[j] > since:
+                asked = again * exp64_scalar(-hazard_factor * h * (min(until, moment[j]) - since))
             before = max(0.0, min(until, cut) - since)
-            served *= exp64_scalar(-hazard_factor * h * before)
             for part in range(2):
                 lasts = before if part == 0 else until - since - before
-                never_after = never * exp64_scalar(-h * lasts)
-                again_after = again * exp64_scalar(-hazard_factor * h * lasts)
-                gone = share * (never - never_after + again - again_after)
-                early += gone if part == 0 else 0.0
-                late += gone if part == 1 else 0.0
-                never, again = never_after, again_after
+                if lasts > 0.0:
+                    never_after = never * exp64_scalar(-h * lasts)
+                    again_after = again * exp64_scalar(-hazard_factor * h * lasts)
+                    gone = share * (never - never_after + again - again_after)
+                    never, again = never_after, again_after
+                    if part == 0:
+                        early += gone
+                        served = again
+                    else:
+                        late += gone
             since = until
         away[j] += leaving[j] + early
         leaving[j] = late

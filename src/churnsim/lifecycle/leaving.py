@@ -233,7 +233,8 @@ class Leaving:
         survive(hazards, self.notice, block["cumulated_hazard"], block["undecided_prob"],
                 block["active_next_prob"], block["hazard"])
         if self.win_back is not None:
-            survive_again(hazards, self.factors, _in_effect(block), self.notice, self.win_back.settings.hazard_factor,
+            survive_again(hazards, self.factors, np.flatnonzero(block["offer_left_months"] > 0), block["offer_code"],
+                          self.notice, self.win_back.settings.hazard_factor,
                           block["cumulated_hazard"], block["hazard"], block["undecided_prob"],
                           block["active_next_prob"], *(block[name] for name in RETURNED))
         undecided, active = np.empty(len(rows)), np.empty(len(rows))
