@@ -41,6 +41,7 @@ population:
       enterprise_small: {share: 0.15, prepaid_share: 0.1}
       enterprise_large: {share: 0.1, prepaid_share: 0.1}
 pilot: {size: 2600}
+signals: {data_quality: {outlier_share: 0.05}}
 market:
   network: {predictive_share: 0.5}
   price_moves: [{month: 3, change_share: 0.1, brand_tiers: [standard, premium]}]
@@ -54,7 +55,37 @@ offers:
     discount_share: 0.1
     discount_months: 2
     eligibility: {max_contract_left_months: 14, min_tenure_months: 2}
-  service_recovery: {discount_share: 0.05, discount_months: 1}
+    lock_in_amount: 60.0
+    lock_in_months: 6
+  discount_30: {lock_in_amount: 60.0, lock_in_months: 6}
+  service_recovery: {discount_share: 0.05, discount_months: 1, lock_in_amount: 60.0, lock_in_months: 6}
+  ladder_5: null
+  data_gift: null
+  data_bank: null
+  dedicated_manager: null
+  growth_plan: null
+  minimal_plan: null
+  smart_home_bundle: null
+  enterprise_cloud: null
+  deposit_spread: null
+  deposit_lump: null
+  points_gift: null
+  off_peak_minutes: null
+  lottery: null
+  small_services_year: null
+  recontract: null
+  suspend_keep_number: null
+  move_help: null
+  free_trial: null
+  loyalty_level: null
+  win_back_pack: null
+  reinstall_card: null
+  care_call: null
+  night_pack: null
+  roaming_pack: null
+  senior_plan: null
+  onboarding_call: null
+  wake_silent: null
 channels:
   desk:
     kind: live
@@ -78,6 +109,14 @@ record: {panel_share: 0.5, snapshot: {month: 3, outcome_months: 2}}
 """
 
 ALLOWED = {
+    "offers.*.strategy": "a label; test_offer_effects tests that it stands in the table",
+    "offers.*.ladder": "none here; test_settings and test_treatment test it",
+    "offers.*.brings_back": "false where those who have left are not eligible; test_checks tests that they go together",
+    "offers.*.eligibility.cool_off_months": "nobody had an offer before; test_table tests it",
+    "lifecycle.contact.fatigue_points": "nobody was contacted before; test_treatment tests it",
+    "lifecycle.contact.stock_persistence": "the same",
+    "lifecycle.contact.habituation": "nobody accepted an offer before; tests of the driver offers test it",
+    "lifecycle.contact.habituation_persistence": "the same",
     "schema": "the only version there is",
     "preset": "the only one there is; test_load tests that it is read",
     "name": "names the results folder",
@@ -87,6 +126,12 @@ ALLOWED = {
     "scenarios": "empty here; test_load tests them",
     "sweep": "empty here; test_load tests it",
     "market.word_of_mouth": "refused where policies are judged; test_word_of_mouth tests it",
+    "population.traits.usage_scenarios.*.needs": "none here",
+    **{
+        f"population.traits.usage_scenarios.{name}.migrant_log_odds": "only individuals are migrants"
+        for name in ("converged_family", "finance", "health", "manufacturing", "other_industry")
+    },
+    "signals.data_quality.duplicate_share": "of the snapshot of a simulation; test_simulation tests it",
     "population.table": "none here; test_table and the operator's example test it",
     "channels.*.kind": "says which other keys a channel has",
     "simulation.partition_size": "cuts files, changes no number; test_simulation tests both",
@@ -98,13 +143,26 @@ ALLOWED = {
 CHANGES: dict[str, Any] = {
     "market.price_moves*.brand_tiers": ["budget"],
     "population.traits.customer_types.*.share": "shift",
-    "population.traits.contract_length_months_shares.*": "shift",
+    "population.traits.*_shares.*": "shift",
+    "population.traits.usage_scenarios.*.shares.*": "shift",
     "population.traits.customer_types.*.lines_mean": 1.5,
     "offers.*.eligibility.customer_types": ["family"],
     "offers.contract_device.eligibility.payments": ["postpaid", "prepaid"],
     "offers.*.eligibility.payments": ["prepaid"],
     "offers.*.eligibility.max_contract_left_months": 4,
     "offers.*.eligibility.min_tenure_months": 20,
+    "offers.*.eligibility.usage_scenarios": ["general"],
+    "offers.*.eligibility.states": ["stable"],
+    "offers.*.eligibility.brand_tiers": ["standard"],
+    "offers.*.eligibility.localities": ["local"],
+    "offers.*.eligibility.max_tenure_months": 30,
+    "offers.*.eligibility.min_bill_amount": 40.0,
+    "offers.*.eligibility.max_bill_amount": 60.0,
+    "offers.*.acceptance.channel_factors": {"sms": 0.5},
+    "offers.*.adds": ["broadband"],
+    "offers.*.meets_needs": ["roaming", "night_data"],
+    "offers.*.lock_in_months": 14,
+    "campaign.offers": ["discount_30", "service_recovery"],
     "channels.*.calling_window_hours": [10.0, 18.5],
     "channels.*.retry_delay_hours": 1.0,
     "capacity.dispatch": "deadline",
@@ -115,6 +173,7 @@ CHANGES: dict[str, Any] = {
     "capacity.teams.*.shifts[*].start_hour": 0.5,
     "capacity.teams.*.shifts[*].end_hour": -0.5,
     "signals.churn_model": "lightgbm",
+    "signals.silent_days": 0.0,
     "pilot.channel": "sms",
     "pilot.start_month": 1,
     "pilot.outcome_months": 5,
@@ -219,9 +278,14 @@ def _other(path: KeyPath, value: Any) -> Any:
 
 def _rebalance(plain: dict[str, Any], path: KeyPath) -> None:
     """Take the share that one entry gained from the largest other one."""
-    table = path[: path.index("customer_types") + 1] if "customer_types" in path else path[:-1]
-    entries = lookup(plain, table)
-    if "customer_types" in path:
+    if "usage_scenarios" in path:
+        scenarios = [entry["shares"] for name, entry in lookup(plain, path[:3]).items() if name != path[3]]
+        most = max(scenarios, key=lambda shares: shares.get(path[-1], 0.0))
+        most[path[-1]] = round(most[path[-1]] - 0.05, 10)
+        return
+    of_types = path[-1] == "share"
+    entries = lookup(plain, path[: path.index("customer_types") + 1] if of_types else path[:-1])
+    if of_types:
         other = max((name for name in entries if name != path[-2]), key=lambda name: entries[name]["share"])
         entries[other]["share"] = round(entries[other]["share"] - 0.05, 10)
     else:

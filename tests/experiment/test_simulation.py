@@ -35,7 +35,7 @@ from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.events import Events
 from churnsim.lifecycle.treatment import Treatment
 from churnsim.population.columns import SCHEMA
-from churnsim.signals.observe import active_rows, features, observe
+from churnsim.signals.observe import features, listed_rows, observe
 
 MONTHS, CAMPAIGN = 12, 8
 SETTINGS = (
@@ -249,11 +249,20 @@ def test_partitions_of_which_nobody_is_left_at_the_campaign(out: Path) -> None:
 # Snapshot, panel and events
 
 
+def test_rows_stand_twice_in_a_snapshot_if_data_are_to_be_dirty(first: tuple[Path, Simulated], tmp_path: Path) -> None:
+    run(tmp_path, "simulation.policy=null", "signals.data_quality.duplicate_share=0.2")
+    twice, once = (table(folder, "snapshot") for folder in (tmp_path, first[0]))
+    times = twice["subscriber"].value_counts()
+    assert set(times) == {1, 2} and 0.1 < (times == 2).mean() < 0.3
+    by_id = [rows.sort_values("subscriber", ignore_index=True) for rows in (twice.drop_duplicates(), once)]
+    pd.testing.assert_frame_equal(*by_id)
+
+
 def test_the_snapshot_is_what_the_operator_saw_and_what_came_of_it(first: tuple[Path, Simulated]) -> None:
     loaded = load_small(*SETTINGS)
     then = simulate_all(loaded, months=4).base
     world = make_world(loaded.experiment, replicate=0, folder=Path())
-    then = then.take(active_rows(then, month=4))
+    then = then.take(listed_rows(then, month=4, silent_days=90.0))
     seen = features(observe(then, month=4, settings=loaded.experiment.signals, key=world.key))
     snapshot = table(first[0], "snapshot").sort_values("subscriber", ignore_index=True)
     assert snapshot["subscriber"].tolist() == then.ids.tolist() and (snapshot["month"] == 4).all()
@@ -269,7 +278,7 @@ def test_the_snapshot_is_what_the_operator_saw_and_what_came_of_it(first: tuple[
         assert row.left == (departure <= 7), row
         # On the network when a month starts: a bill.
         assert row.active_months == sum(departure > month for month in (4, 5, 6)), row
-    assert 10 < snapshot["left"].sum() < 100 and set(snapshot["active_months"]) == {1, 2, 3}
+    assert 10 < snapshot["left"].sum() < 100 and set(snapshot["active_months"]) == {0, 1, 2, 3}
 
 
 def test_the_log_is_of_the_world_without_the_campaign(first: tuple[Path, Simulated]) -> None:
