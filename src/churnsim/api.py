@@ -255,6 +255,8 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
     e = _drawn(history.experiment, draws)
     for name in () if offers is None else offers:
         _require_known("offers", name, e.offers)
+        if e.offers[name].brings_back:
+            raise ConfigError(f"offers: {name!r} is for those who have left, who have no twins here; take it out")
     if channel is not None:
         _require_known("channel", channel, e.channels)
     if month != history.month:

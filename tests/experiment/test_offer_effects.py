@@ -27,12 +27,13 @@ def test_what_was_computed_is_stated(found: OfferEffects) -> None:
     assert 300 < found.subscribers < 420
     assert found.table["offer"].tolist() == ["contact", *NAMES]
     assert found.table["eligible"][0] == found.subscribers
+    assert found.table["strategy"].tolist() == ["", "price", "price", "product"]
 
 
 def test_each_contact_costs_even_when_nothing_is_saved(found: OfferEffects) -> None:
     """A mere contact costs what its attempts cost, and an offer more for each who accepts: not all do."""
     cost = found.table.set_index("offer")["contact_cost_per_acceptor"]
-    assert cost["contact"] > 0.0 and cost["discount_30"] > cost["contact"] and cost["smart_home_bundle"] > cost["contact"]
+    assert 0.0 < cost["contact"] < min(cost["discount_30"], cost["smart_home_bundle"])
 
 
 def test_the_effect_of_one_offer_does_not_depend_on_the_others_asked_for(found: OfferEffects) -> None:
@@ -82,7 +83,8 @@ def test_lifetimes_by_group() -> None:
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"months": 2}, "months: must be 3 to 240 (got 2)"),
     ({"months": 12, "fit_months": 12}, "fit_months: must be 2 to 11 (got 12)"),
-    ({"by": "mood"}, "by: no such group 'mood'; there are customer_type, payment, value_tier, usage_scenario, brand_tier"),
+    ({"by": "mood"}, "by: no such group 'mood'; there are customer_type, payment, value_tier, usage_scenario, "
+                     "brand_tier"),
 ])
 def test_bad_lifetimes_are_refused(arguments, message) -> None:
     with pytest.raises(ConfigError) as refused:

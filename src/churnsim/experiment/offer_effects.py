@@ -33,9 +33,9 @@ class OfferEffects:
     Attributes
     ----------
     table
-        A row an offer and year, as :func:`churnsim.evaluation.catalogue.offer_effects` returns it, and
-        `contact_cost_per_acceptor`, the planned cost of contacts for each who accepts, of those not reached and those
-        who decline too. The first offer is ``contact``: a contact in which nothing is accepted.
+        A row an offer and year, as :func:`churnsim.evaluation.catalogue.offer_effects` returns it, with the offer's
+        `strategy` and `contact_cost_per_acceptor`, the planned cost of contacts for each who accepts, those not
+        reached and those who decline included. The first offer is ``contact``: a contact in which nothing is accepted.
     subscribers
         On the network when the offers are made, in `month`.
     draws
@@ -108,6 +108,7 @@ def offers_table(exp: Loaded, *, offers: Collection[str] | None = None, years: i
     cost = {name: _contact_cost(world, table, made, channel) for name, made in candidates.items()}
     place = list(effects.columns).index("net_value_per_acceptor")
     effects.insert(place, "contact_cost_per_acceptor", effects["offer"].map(cost))
+    effects.insert(1, "strategy", [e.offers[name].strategy if name in e.offers else "" for name in effects["offer"]])
     return OfferEffects(effects, e.name, e.preset, e.seed, replicate, len(base), e.campaign_month, draws, channel,
                         e.currency)
 

@@ -33,14 +33,15 @@ def offers_line(found: OfferEffects) -> str:
 
 def effects_table(table: pd.DataFrame) -> Table:
     """Return the effect on staying of accepting, by year."""
-    rows = tuple((name, number(last["eligible"]), _accept(last),
+    rows = tuple((name, last["strategy"], number(last["eligible"]), _accept(last),
                   *(_points(year["effect_on_staying"]) for year in years),
                   number(POINTS * last["effect_standard_error"], decimals=2), percent(last["negative_share"]))
                  for name, years, last in _offers(table))
     heads = tuple(f"year {year}" for year in sorted(set(table["year"])))
     return Table("Effect of accepting on the share on the network at the year's end, percentage points, mean of those "
-                 "who may have the offer", ("offer", "may have it", "accept", *heads, "standard error\nof the last",
-                                            "harmed, share\nof subscribers"), rows)
+                 "who may have the offer",
+                 ("offer", "strategy", "may have it", "accept", *heads, "standard error\nof the last",
+                  "harmed, share\nof subscribers"), rows, word_columns=(0, 1))
 
 
 def money_table(table: pd.DataFrame, currency: str) -> Table:
