@@ -292,7 +292,7 @@ def survive_again_in_pieces(times: Float64, hazards: Float32, factors: Float64, 
             for k in range(hazards.shape[1]):
                 h += hazards[r, k, j]
                 weighted += factors[codes[r, j], k] * hazards[r, k, j]
-            share = weighted / max(h, LEAST)
+            share = weighted / max(h, 1e-30)
             if moment[j] > since:
                 asked = again * exp64_scalar(-hazard_factor * h * (min(until, moment[j]) - since))
             before = max(0.0, min(until, cut) - since)
