@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from churnsim.cli import main
+
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"^```(?:python|yaml)\n# (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+TUTORIAL = "## Adding a driver in ten lines"
 
 
 def test_the_drivers_of_the_document_do_what_it_says(
@@ -17,7 +21,8 @@ def test_the_drivers_of_the_document_do_what_it_says(
 ) -> None:
     monkeypatch.chdir(ROOT)
     names: dict[str, Any] = {}
-    blocks = BLOCK.findall((ROOT / "docs" / "drivers.md").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "drivers.md").read_text(encoding="utf-8")
+    blocks = BLOCK.findall(text[:text.index(TUTORIAL)])
     assert len(blocks) == 4
     for block in blocks:
         exec(compile(block, "docs/drivers.md", "exec"), names)
@@ -26,3 +31,25 @@ def test_the_drivers_of_the_document_do_what_it_says(
     # Region 3 is one of eight; a strike of 4 % a month makes more than half of those who leave its own.
     assert usual.startswith("arrears ") and abs(float(usual.split()[1]) - 1 / 8) < 0.03
     assert strike.startswith("strike ") and float(strike.split()[1]) > 0.2
+
+
+def test_the_tutorial_of_a_driver_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs" / "drivers.md").read_text(encoding="utf-8")
+    text = text[text.index(TUTORIAL):]
+    files = dict(FILE.findall(text))
+    assert set(files) == {"mine.yaml", "surveys.py"}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    own = files["surveys.py"].split("class Surveys", 1)[1].strip().splitlines()
+    assert len(own) == 10, "ten lines, as the heading says"
+    (script,) = [block for block in BLOCK.findall(text) if not block.startswith("# surveys.py")]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(script, "docs/drivers.md", "exec"), {})
+    unhappy, abroad = capsys.readouterr().out.split()
+    assert 0.02 < float(unhappy) < 0.7 and int(abroad) > 50
+    assert main(["validate", "mine.yaml", "--plan"]) == 0
+    plan = capsys.readouterr().out
+    assert ". surveys\n    reads      satisfaction\n    writes     unhappy\n    draws      surveys.ask\n" in plan
+    assert "moved_abroad" in plan and ", unhappy" in plan

@@ -134,6 +134,7 @@ ALLOWED = {
     "signals.data_quality.duplicate_share": "of the snapshot of a simulation; test_simulation tests it",
     "population.table": "none here; test_table and the operator's example test it",
     "channels.*.kind": "says which other keys a channel has",
+    "lifecycle.drivers": "none here; test_plugin and test_further_drivers test them",
     "simulation.partition_size": "cuts files, changes no number; test_simulation tests both",
     "policies.*.offer": "none where the kind of policy does not use it; test_settings tests that it is refused",
     "policies.*.channel": "the same",
@@ -196,6 +197,7 @@ CHANGES: dict[str, Any] = {
     "evaluation.terminal_value": "residual",
     "simulation.policy": "churn_risk",
     "record.by": ["payment"],
+    "record.columns": ["payment"],
 }
 
 

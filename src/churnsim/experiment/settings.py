@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -27,7 +27,7 @@ from churnsim.signals.settings import SignalsSettings
 from churnsim.uplift.settings import UpliftSettings
 
 if TYPE_CHECKING:
-    from churnsim.core.columns import Schema
+    from churnsim.core.columns import Column
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=60)]
 
@@ -118,7 +118,6 @@ def _check_names(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath
     """Yield findings about drivers of the user's own and about names that they may declare: causes and covariates."""
     from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
     from churnsim.lifecycle.covariates import COVARIATES
-    from churnsim.lifecycle.driver import full_schema
     from churnsim.lifecycle.plugin import check_drivers, driver_covariates
 
     drivers, findings = check_drivers(experiment.lifecycle.drivers, folder)
@@ -130,17 +129,18 @@ def _check_names(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath
     if drivers and len(causes) > MOST_CAUSES:
         yield (("lifecycle", "drivers"), f"at most {MOST_CAUSES} causes with those of lifecycle.causes (got "
                f"{len(causes)}); take some out")
-    yield from _check_columns(experiment.record, full_schema(drivers, LIFECYCLE_SCHEMA))
+    own = (column for driver in drivers for column in driver.columns if column.scope == "stored")
+    yield from _check_columns(experiment.record, (*LIFECYCLE_SCHEMA.stored, *own))
     yield from check_offers(experiment.offers, causes=causes, channels=tuple(experiment.channels),
                             covariates=(*COVARIATES, *driver_covariates(drivers, stored=True)))
 
 
-def _check_columns(record: RecordSettings, schema: Schema) -> Iterator[tuple[KeyPath, str]]:
+def _check_columns(record: RecordSettings, columns: Sequence[Column]) -> Iterator[tuple[KeyPath, str]]:
     from churnsim.lifecycle.record import names_in_table
     from churnsim.lifecycle.views import SCHEMES
 
     made = {"stated_reason": "observed", **{scheme.column: "observed" for scheme in SCHEMES}}
-    stored = {name: column.visibility for column in schema.stored for name in (column.name, *names_in_table(column))}
+    stored = {name: column.visibility for column in columns for name in (column.name, *names_in_table(column))}
     # Of those who have left, it is observed.
     known = {**stored, **made, "departure_time": "observed"}
     for k, name in enumerate(record.columns or ()):

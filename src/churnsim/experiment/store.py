@@ -171,7 +171,11 @@ def _runs(process: int) -> bool:
         return False
     except OSError:
         return True
-    return True
+    try:
+        # One that was killed may stay in the table of processes for as long as nobody asks after it.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
 
 
 def _unreadable(at: Path, error: Exception) -> ResultsError:
