@@ -54,7 +54,7 @@ def test_who_pauses_pays_after_use_or_has_yet_to_join_makes_none():
 
 
 def test_last_months_mark_is_gone():
-    block = block_of(prepaid(1))
+    block = block_of(prepaid(2, payment=[0, 1]))
     block["recharged"] = True
     recharge.driver(lifecycle().recharge).step(block, block.month, Chosen(block.ids, 0.1))
     assert not block["recharged"].any()
