@@ -69,17 +69,15 @@ def pick(shares: Float64, u: Float64, row: Array | None = None) -> npt.NDArray[n
     """
     table = np.atleast_2d(shares)
     edges = np.cumsum(table, axis=1)
-    # One search for all rows: the edges of row k lie between k and k + 1. Options of no share, and what rounding
-    # leaves above the last edge, are never taken.
-    edges = np.minimum(edges / edges[:, -1:], 1.0)
+    edges /= edges[:, -1:]
     last = table.shape[1] - 1 - np.argmax(table[:, ::-1] > 0.0, axis=1)
-    edges[np.arange(table.shape[1]) >= last[:, None]] = 1.0
     if row is None:
         return np.asarray(np.minimum(np.searchsorted(edges[0], u, side="right"), last[0]), dtype=np.int64)
     of = np.asarray(row, dtype=np.int64)
+    # One search for all rows: the edges of row k lie between k and k + 1.
     flat = (edges + np.arange(len(edges))[:, None]).ravel()
     found = np.searchsorted(flat, of + u, side="right") - of * table.shape[1]
-    return np.asarray(np.clip(found, 0, last[of]))
+    return np.asarray(np.minimum(found, last[of]))
 
 
 def shift_odds(prob: npt.ArrayLike, log_odds: npt.ArrayLike) -> Float64:
