@@ -104,7 +104,9 @@ def _shocks(region_share: float, regions: int, cells_per_region: int, *, month: 
     cell = (region[:, None] << CELL_SHIFT) + np.arange(cells_per_region)
     common = normal(key, NETWORK, region, month=month)
     own = normal(key, CELLS, cell.ravel(), month=month)
-    return np.sqrt(region_share) * np.repeat(common, cells_per_region) + np.sqrt(1.0 - region_share) * own
+    own *= np.sqrt(1.0 - region_share)
+    own += np.sqrt(region_share) * np.repeat(common, cells_per_region)
+    return own
 
 
 def _prices(moves: tuple[PriceMove, ...], *, months: int) -> Float32:
