@@ -15,10 +15,10 @@ Z = norm.isf(5e-5)
 
 
 def test_by_hand():
-    totals = np.array([[100, 10], [90, 0], [110, 11], *[[100, 4]] * 9, [100, 50]])
+    totals = np.array([[200, 20], [90, 0], [110, 11], *[[100, 4]] * 9, [100, 50]])
     found = churn_rates(totals)
     assert found.monthly == pytest.approx((0.1 + 0.0 + 0.1 + 9 * 0.04) / 12)
-    assert found.over_average_base == pytest.approx(57 / 100)
+    assert found.over_average_base == pytest.approx(67 / (1300 / 12))
     assert found.compounded == pytest.approx(1 - (1 - 0.56 / 12) ** 12)
     assert found.closed_cohort == 0.5
 
