@@ -41,7 +41,7 @@ MONTHS, CAMPAIGN = 12, 8
 SETTINGS = (
     f"simulation={{months: {MONTHS}, policy: risk_value}}",
     "record={events: true, panel_share: 0.1, latent: true, snapshot: {month: 4, outcome_months: 3}}",
-    "market.arrivals_share_monthly=0.03",
+    "market={arrivals_share_monthly: 0.03, arrivals_season_amplitude: 0.0}",
     "uplift.learners.stay=null",
 )
 N = 500
@@ -163,7 +163,7 @@ def test_a_worker_that_is_lost_changes_no_number(
 
 @pytest.mark.parametrize("sizes", [[500], [1, 499], [170, 100, 230], [0, 500], [250, 250], [499, 1]])
 def test_parts_of_the_population_are_the_population(sizes: list[int]) -> None:
-    loaded = load_small("market.arrivals_share_monthly=0.031")
+    loaded = load_small("market={arrivals_share_monthly: 0.031, arrivals_season_amplitude: 0.0}")
     world = make_world(loaded.experiment, replicate=0, folder=Path())
     whole = world.population(until=MONTHS)
     cuts = np.cumsum([0, *sizes])
