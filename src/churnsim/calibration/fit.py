@@ -19,6 +19,7 @@ DIFFERENCE = 0.05
 REACTS = 1.0
 ALIKE = 0.01
 MOST_TRIES = 20
+INSIDE = 0.1
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ def fit(tunables: Sequence[Tunable], distances: Distances, *, report: Callable[[
 
     low = np.array([t.low for t in kept]) / sizes
     high = np.array([t.high for t in kept]) / sizes
-    # Steps may start on a bound, where the reflective method would hardly move.
-    found = least_squares(residuals, np.clip(np.zeros(len(kept)), low, high), jac=jacobian, bounds=(low, high),
-                          method="dogbox", xtol=1e-3, ftol=1e-3, gtol=1e-6, max_nfev=MOST_TRIES)
+    # On a bound, where a step of 0 may be, the reflective method would hardly move.
+    begin = np.clip(np.zeros(len(kept)), low + INSIDE, high - INSIDE)
+    found = least_squares(residuals, begin, jac=jacobian, bounds=(low, high), xtol=1e-3, ftol=1e-3, gtol=1e-6,
+                          max_nfev=MOST_TRIES)
     report(count, float(np.sqrt(np.mean(found.fun[: -len(kept)] ** 2))))
     spread = np.sqrt(np.diag(np.linalg.inv(found.jac.T @ found.jac))) * sizes
     return Fit(steps(found.x), {t.name: float(s) for t, s in zip(kept, spread, strict=True)}, unidentified, count,
