@@ -135,6 +135,44 @@ def test_treating_one_id_where_many_come_back_changes_that_id_only(row):
     assert not run.differs(Outcome([None], world=world, base=base, block=700)).any()
 
 
+@pytest.fixture(scope="module")
+def preset():
+    """Return the world of the preset and everybody at the start of its campaign month."""
+    world = small_world("lifecycle.win_back.return_prob=0.1")
+    return world, base_at_campaign(world)
+
+
+def monthly(preset, rows, *, realise, **how):
+    """Return every column by arm and month of a run of some rows; in arm 1 each meets its own contacts."""
+    world, base = preset
+    base, columns = base.take(rows), {}
+
+    def keep(block):
+        for name, column in block.columns.items():
+            whole = columns.setdefault((block.arm, block.month.number, name),
+                                       np.zeros((*column.shape[:-1], len(base)), column.dtype))
+            whole[..., block.low:block.high] = column
+
+    world.engine.run([(base, None), (base.copy(), mixed(base.ids))], start=world.experiment.campaign_month, months=5,
+                     observe=keep, realise=realise, **how)
+    return columns
+
+
+@pytest.mark.parametrize("realise", [False, True], ids=["expected", "realised"])
+def test_an_id_has_the_same_bits_whoever_else_is_there(preset, realise):
+    """Which columns the changes of a month write differs from block to block: it must not show."""
+    everybody_there = np.arange(len(preset[1]))
+    usual = monthly(preset, everybody_there, realise=realise)
+    for name in ("returned_prob", "accepted", "substituted", "shopping", "offer_left_months"):
+        assert any(column.any() for (arm, _, its), column in usual.items() if arm and its == name)
+    cases = [(np.array([row]), {}) for row in range(0, len(everybody_there), 61)]
+    cases += [(np.arange(3, len(everybody_there), 7), {}), (everybody_there, {"block": 31}),
+              (everybody_there, {"block": 101, "threads": 2})]
+    for rows, how in cases:
+        some = monthly(preset, rows, realise=realise, **how)
+        assert [place for place, column in usual.items() if not _same_bits(column[..., rows], some[place]).all()] == []
+
+
 LOOKS = stream("test.looks")
 SEEN = Column("times_seen", "int32", "times", "latent", "onlooker", "how often a coin fell heads")
 

@@ -64,16 +64,17 @@ class HazardTable:
         return out
 
     def update(self, before: Block, after: Block, hazards: Float32, written: frozenset[str]) -> Float32:
-        """Return hazards after the columns `written` changed, (causes, n) float32: only what reads them is weighed."""
+        """Return hazards after the columns `written` changed, (causes, n) float32: only what reads them is weighed.
+
+        What did not change adds exactly 0: `written` may be wider for some blocks than for others.
+        """
         change = np.zeros_like(hazards)
         for name, users, weights in self._terms:
-            if not written.isdisjoint(covariate(name).reads):
-                _add(covariate(name).compute(after), users, weights, change)
-                _add(covariate(name).compute(before), users, -weights, change)
+            if not written.isdisjoint((term := covariate(name)).reads):
+                _add_change(term.compute(after), term.compute(before), users, weights, change)
         if not written.isdisjoint(OFFER_COLUMNS):
-            for block, sign in ((after, 1.0), (before, -1.0)):
-                _effect(np.flatnonzero(block["offer_left_months"] > 0), block["offer_code"], block["responsiveness"],
-                        block["habituation"], self.habituation, np.float32(sign) * self.log_multipliers, change)
+            _change_effect(*(before[name] for name in OFFER_COLUMNS), *(after[name] for name in OFFER_COLUMNS),
+                           self.habituation, self.log_multipliers, change)
         _exponential(change)
         change *= hazards
         return change
@@ -89,6 +90,14 @@ def _add(x: Array, users: Ids, weights: Float32, out: Float32) -> None:
 
 
 @njit
+def _add_change(after: Array, before: Array, users: Ids, weights: Float32, change: Float32) -> None:
+    for m in range(users.shape[0]):
+        row, weight = change[users[m]], weights[m]
+        for j in range(row.shape[0]):
+            row[j] += weight * (np.float32(after[j]) - np.float32(before[j]))
+
+
+@njit
 def _effect(offered: Ids, code: Int8, responsiveness: Float32, accepted_before: Float32, habituation: np.float32,
             log_multipliers: Float32, out: Float32) -> None:
     for m in range(offered.shape[0]):
@@ -96,6 +105,22 @@ def _effect(offered: Ids, code: Int8, responsiveness: Float32, accepted_before: 
         strength = responsiveness[j] * exp_scalar(-habituation * accepted_before[j])
         for k in range(out.shape[0]):
             out[k, j] += log_multipliers[code[j], k] * strength
+
+
+@njit
+def _change_effect(code: Int8, left: Int8, responsiveness: Float32, accepted_before: Float32, code_after: Int8,
+                   left_after: Int8, responsiveness_after: Float32, accepted_after: Float32, habituation: np.float32,
+                   log_multipliers: Float32, change: Float32) -> None:
+    zero = np.float32(0.0)
+    for j in range(change.shape[1]):
+        if left[j] <= 0 and left_after[j] <= 0:
+            continue
+        before = responsiveness[j] * exp_scalar(-habituation * accepted_before[j]) if left[j] > 0 else zero
+        after = responsiveness_after[j] * exp_scalar(-habituation * accepted_after[j]) if left_after[j] > 0 else zero
+        if code[j] == code_after[j] and before == after:
+            continue
+        for k in range(change.shape[0]):
+            change[k, j] += log_multipliers[code_after[j], k] * after - log_multipliers[code[j], k] * before
 
 
 @njit
