@@ -42,6 +42,7 @@ CASES = {
     "shopping": ({"shopping": [0, 1, 0]}, [0, 1, 0]),
     "out_of_contract": ({"contract_left_months": [0, 0, 1], "payment": [0, 1, 0]}, [1, 0, 0]),
     "contract_ending": ({"contract_left_months": [0, 2, 3]}, [0, 1, 0]),
+    "contract_just_ended": ({"contract_ended_months": [0, 3, 127]}, [1.0, np.exp(-2.0), 0.0]),
     "bound": ({"contract_left_months": [0, 2, 3]}, [0, 0, 1]),
     "newness": ({"tenure_months": [0, 3, 600]}, [1, np.exp(-1.0), 0]),
     "wake": ({"wake": [0, 0.5, 1]}, [0, 0.5, 1]),

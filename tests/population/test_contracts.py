@@ -62,3 +62,11 @@ def test_who_has_a_contract_pays_after_use(name):
     base = made(np.arange(2000), known={name: np.full(2000, 6.0), "customer_type": np.zeros(2000)})
     assert not base["payment"].any() and (base["contract_length_months"] >= 6).all()
     assert made(np.arange(2000), known={name: np.zeros(2000)})["payment"].any()
+
+
+def test_months_since_the_contract_ended_fit_tenure_and_length():
+    """Free of a contract of 12 months after 15 or 27 it ended 3 months ago; the bound and those without have none."""
+    known = {"tenure_months": np.array([15.0, 27.0, 15.0, 5.0]),
+             "contract_length_months": np.array([12.0, 12.0, 12.0, 0.0]),
+             "contract_left_months": np.array([0.0, 0.0, 9.0, 0.0])}
+    assert made(range(4), known=known)["contract_ended_months"].tolist() == [3, 3, 127, 127]

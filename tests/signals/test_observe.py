@@ -122,6 +122,7 @@ def test_features_by_hand() -> None:
         "nps": 9,
         "porting_request": 1,
         "contact_stock": 2.5,
+        "contract_ended_months": 3,
         "months_since_offer": 4,
         "state": STATES.index("suspended"),
     }
@@ -156,6 +157,7 @@ def test_features_by_hand() -> None:
         "came_back": 1.0,
         "out_of_contract": 0.0,
         "contract_ending": 1.0,
+        "contract_just_ended": np.exp(-2.0),
         "contract_left": 2.0,
         "termination_fee": 1.5,
         "lock_in": 0.6,

@@ -51,6 +51,14 @@ def _in_fees(base: Subscribers, name: str, most: float) -> Array:
     return np.minimum(base[name] / fee, np.float32(most))
 
 
+# By months since a contract ended.
+_JUST_ENDED = np.append(np.exp(-np.arange(127) / 1.5), 0.0).astype(np.float32)
+
+
+def _just_ended(base: Subscribers) -> Array:
+    return _JUST_ENDED[base["contract_ended_months"]]
+
+
 def _termination_fee(base: Subscribers) -> Array:
     return _in_fees(base, "termination_fee_amount", 24.0)
 
@@ -86,6 +94,8 @@ COVARIATES: dict[str, Covariate] = {
                                  lambda b: (b["contract_left_months"] == 0) & (b["payment"] == 0)),
     "contract_ending": Covariate("1: the contract ends this month or next", ("contract_left_months",),
                                  _contract_ending),
+    "contract_just_ended": Covariate("exp(-months since the contract ended / 1.5), 0 long after or under a contract",
+                                     ("contract_ended_months",), _just_ended),
     "bound": Covariate("1: more than two months of contract left", ("contract_left_months",),
                        lambda b: b["contract_left_months"] > 2),
     "newness": Covariate("exp(-tenure months / 3)", ("tenure_months",),

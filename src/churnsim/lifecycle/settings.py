@@ -31,7 +31,8 @@ class Usage(Settings):
     idle_log_depth: NonNegative
     """Mean fall of log usage in an idle month (exponential)."""
     shopping_factor: Share
-    """Factor on usage while shopping: traffic moves to a second card before a number does."""
+    """Mean factor on usage while shopping: traffic moves to a second card before a number does. It varies between
+    nothing and all from month to month."""
     voice_share_of_deviation: Share
     """Share of the deviation of log data usage that minutes follow."""
     overage_price_per_gb: Amount

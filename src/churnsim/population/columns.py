@@ -72,6 +72,8 @@ SCHEMA = Schema((
     _observed("contract_length_months", "int8", "months", "population", "length of a contract; 0 none"),
     _observed("contract_left_months", "int8", "months", "lifecycle.contract",
               "months until the contract ends; 0 out of contract"),
+    _observed("contract_ended_months", "int8", "months", "lifecycle.contract",
+              "months since the last contract ended; 127 long ago, never, or bound"),
     _observed("termination_fee_amount", "float32", "amount", "lifecycle.contract", "fee for leaving now"),
     _observed("state", "int8", "code", "lifecycle.tenure",
               "lifecycle state; leaving stands in departure_time", categories=STATES),

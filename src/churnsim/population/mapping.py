@@ -25,6 +25,7 @@ _BEGINS = "begins with the experiment, in which nobody has left and come back ye
 NOT_MAPPED = {
     "state": "follows from tenure_months and the histories",
     "value_tier": "follows from bill_amount and the settings lifecycle.plan",
+    "contract_ended_months": "follows from tenure_months and the contract",
     "termination_fee_amount": "follows from the contract and the setting lifecycle.contract",
     "spell": _BEGINS,
     "spell_months": _BEGINS,

@@ -154,6 +154,7 @@ def _contract(table: Observed) -> dict[str, Array]:
         "came_back": table["spell"] > 0,
         "out_of_contract": (table["payment"] != PREPAID) & (left == 0),
         "contract_ending": (left >= 1) & (left <= 2),
+        "contract_just_ended": np.exp(-table["contract_ended_months"] / 1.5),
         "contract_left": left,
         "termination_fee": _in_fees(table, "termination_fee_amount", 24.0),
         "lock_in": locked * _in_fees(table, "lock_in_amount", 6.0),

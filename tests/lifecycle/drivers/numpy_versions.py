@@ -24,13 +24,14 @@ def use(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -
     noise = (draws.lanes(usage.NOISE).sum(axis=0) - np.float32(2.0)) * np.float32(np.sqrt(3.0))
     deviation = np.float32(s.persistence) * block["usage_deviation"] + np.float32(s.noise_log_sd) * noise
     block["usage_deviation"] = deviation
-    u_idle = draws.lanes(usage.IDLE, 2)[0]
+    u_idle, u_leak = draws.lanes(usage.IDLE, 2)
     fall = np.where(u_idle < s.idle_prob, -np.log(u_idle / np.float32(s.idle_prob)), 0.0) * s.idle_log_depth
     ungrown = s.growth_log * np.exp(-block["tenure_months"] / s.growth_months)
     swing = (deviation - ungrown - fall).astype(np.float32)
     ahead = np.clip(block["shopping_until"] - np.float32(month.number), 0.0, 1.0) * block["shopping"]
     looked = np.minimum(np.maximum(block["shopping_days"] / np.float32(30.0), ahead), 1.0)
-    stays = (1.0 - (1.0 - s.shopping_factor) * looked).astype(np.float32)
+    left = exp32(np.float32((1.0 - s.shopping_factor) / s.shopping_factor) * np.log(u_leak))
+    stays = (1.0 - (1.0 - left) * looked).astype(np.float32)
     paused = block["state"] == SUSPENDED
     stays[paused] = 0.0
     used = stays * exp32(block["usage_level"] + swing)

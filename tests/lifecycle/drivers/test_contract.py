@@ -112,3 +112,12 @@ def test_contracts_end_on_any_day_alike_whether_renewed_or_not():
     _, times = ended(base, draws_of(base, contract.DAY, contract.RENEWAL))
     assert kstest(times, "uniform").pvalue > 1e-4
     assert kstest(times[base["contract_left_months"] == 12], "uniform").pvalue > 1e-4
+
+
+def test_months_since_the_contract_ended():
+    """One is bound, one's contract ends this month for good, one's ended two months ago, one never had any."""
+    base = subscribers(4, contract_left_months=[5, 1, 0, 0], contract_length_months=[12, 12, 12, 0],
+                       contract_ended_months=[127, 127, 2, 127])
+    drivers = engine(lifecycle(contract={"renewal_prob": 0.0}))
+    drivers.run([(base, None)], start=7, months=1)
+    assert base["contract_ended_months"].tolist() == [127, 1, 3, 127]

@@ -78,11 +78,21 @@ def test_share_and_depth_of_idle_months():
     (0.0, 9.5, 0, 0.0),       # a search that somebody ended
 ])
 def test_shopping_takes_traffic_away(days, until, shopping, share):
-    """All of a month spent looking leaves 0.6 of data and minutes."""
+    """A whole month spent looking leaves u ** (0.4 / 0.6) of data and minutes, here with u = 0.5."""
+    left = 0.5 ** (0.4 / 0.6)
     block = stepped(subscribers(1, tenure_months=600, shopping=shopping, shopping_until=until, shopping_days=days),
                     *QUIET)
-    assert block.ago("usage_gb", 0).tolist() == approx([5.0 * (1.0 - 0.4 * share)])
-    assert block.ago("voice_minutes", 0).tolist() == approx([200.0 * (1.0 - 0.4 * share)])
+    assert block.ago("usage_gb", 0).tolist() == approx([5.0 * (1.0 - (1.0 - left) * share)])
+    assert block.ago("voice_minutes", 0).tolist() == approx([200.0 * (1.0 - (1.0 - left) * share)])
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.3, 1.0])
+def test_mean_of_what_shopping_leaves(factor):
+    """u ** ((1 - m) / m) has mean m and variance m / (2 - m) - m ** 2."""
+    block = drawn(lifecycle(usage={"shopping_factor": factor, "noise_log_sd": 0.0, "idle_prob": 0.0}),
+                  tenure_months=600, shopping=0, shopping_days=30.0)
+    left = block.ago("usage_gb", 0).astype(np.float64) / 5.0
+    assert abs(left.mean() - factor) < Z * np.sqrt(max(factor / (2.0 - factor) - factor**2, 0.0) / N) + 1e-3
 
 
 def test_innovations_have_unit_variance():

@@ -21,6 +21,7 @@ from .by_hand import approx
 LIMIT = 4.0
 N = 200_000
 DISCOUNT = 1
+NO_OFFER = np.zeros(4, bool)
 OFTEN = {"return_prob": 0.3, "persistence": 0.6, "cause_factors": {"service": 0.8, "price": 1.0, "gone": 0.3},
          "hazard_factor": 1.7}
 # Nothing happens but leaving for one cause.
@@ -181,7 +182,7 @@ def test_the_discount_is_not_owed_after_a_return():
 
 def test_factors_by_hand():
     """.9 of the cause times that of the offer; at 2.5 x .2 / (1 - .5) = 1 all come back: no factor is above it."""
-    back = win_back.WinBack(still(0.5).settings.win_back, np.array([1.0, 2.0, 9.0]))
+    back = win_back.WinBack(still(0.5).settings.win_back, np.array([1.0, 2.0, 9.0]), NO_OFFER)
     np.testing.assert_allclose(back.factors(("price", "other")), [[0.9, 0.0], [1.8, 0.0], [2.5, 0.0]])
 
 
@@ -203,7 +204,7 @@ def test_an_offer_in_effect_at_the_decision_counts():
 
 def test_chances_to_come_back_while_away_add_up():
     """Conditional chances of .5 x .2, .1, .05, ...: the share that is ever back is .5 x .4."""
-    back = win_back.WinBack(still(0.5).settings.win_back, np.ones(1))
+    back = win_back.WinBack(still(0.5).settings.win_back, np.ones(1), NO_OFFER)
     away = np.ones(1)
     for month in range(40):
         chance = 0.5 * back.chance[month] / (1.0 - 0.5 * back.before[month])

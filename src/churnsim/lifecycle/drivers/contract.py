@@ -11,6 +11,7 @@ from churnsim.lifecycle.settings import Contract as Settings
 
 DAY = stream("lifecycle.contract_day")
 RENEWAL = stream("lifecycle.contract")
+LONG_AGO = 127
 
 
 class Contract:
@@ -28,6 +29,7 @@ class Contract:
         rows = rows[block["contract_left_months"][rows] == 1]
         renewed = draws.uniform(RENEWAL, rows) < self.settings.renewal_prob
         block["contract_left_months"][rows] = np.where(renewed, block["contract_length_months"][rows] + 1, 0)
+        block["contract_ended_months"][rows[~renewed]] = 0
         self._charge(block, rows, to_come=1)
 
     def notices(self, block: Block, month: Month, draws: Draws) -> tuple[Ids, Float64]:
@@ -41,9 +43,12 @@ class Contract:
         block["wake"][rows] = np.maximum(block["wake"][rows], woken)
 
     def step(self, block: Block, month: Month, draws: Draws) -> None:
-        """A month of the contract has passed: the fee for leaving is that of the months left."""
+        """A month has passed, of the contract or since it ended: the fee for leaving is that of the months left."""
         left = block["contract_left_months"]
         left -= (left > 0) & (block["join_month"] <= month.number)
+        ended = block["contract_ended_months"]
+        ended += ended < LONG_AGO
+        ended[left > 0] = LONG_AGO
         self._charge(block, slice(None), to_come=0)
 
     def _on_the_day(self, block: Block, month: Month, draws: Draws, *, left: int) -> tuple[Ids, Float64]:
@@ -58,11 +63,12 @@ class Contract:
 
     def driver(self) -> Driver:
         """Return the driver."""
-        own = ("contract_left_months", "termination_fee_amount")
+        own = ("contract_left_months", "contract_ended_months", "termination_fee_amount")
         columns = (*own, "contract_length_months", "join_month", "plan_price_amount")
         notice = Change("contract_notice", ("contract_left_months", "join_month", "attention", "wake"), ("wake",),
                         self.notices, self.notice)
         end = Change("contract_end", columns, own, self.ends, self.end)
         return Driver(
-            "contract", self.step, reads=("contract_left_months", "join_month", "plan_price_amount"), writes=own,
+            "contract", self.step, reads=("contract_ended_months", "contract_left_months", "join_month",
+                                                 "plan_price_amount"), writes=own,
             streams=(DAY, RENEWAL), after=("leaving",), changes=(notice, end) if self.settings.notice_wake else (end,))

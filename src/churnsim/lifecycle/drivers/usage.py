@@ -22,6 +22,8 @@ SUSPENDED = STATES.index("suspended")
 LEAST_BILL = np.float32(0.01)
 # Below the logarithm of every uniform: with it no month is idle.
 NEVER = -100.0
+# Stands for a shopping_factor of 0, which leaves nothing.
+LEAST_FACTOR = 1e-3
 
 
 def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) -> None:
@@ -30,15 +32,18 @@ def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) 
     ``log(usage) = level + deviation - growth - idle``: the deviation is autoregressive, its innovation a sum of four
     uniforms scaled to unit variance; growth is what a new subscriber has yet to grow; idle months fall by an
     exponential. Minutes follow a share of all three. Days spent looking for another operator take traffic away: those
-    of the month before, or of this month if the search is already on, whichever are more.
+    of the month before, or of this month if the search is already on, whichever are more. What a whole month of it
+    leaves is u ** ((1 - m) / m) of the traffic, u uniform: `shopping_factor` m on average, little for some.
     """
     s = settings.usage
     growth = np.array([s.growth_log, -1.0 / s.growth_months], np.float32)
     idle = np.array([s.idle_log_depth, math.log(s.idle_prob) if s.idle_prob > 0.0 else NEVER], np.float32)
-    _move(draws.lanes(NOISE), draws.lanes(IDLE, 2)[0], block["tenure_months"], growth, idle, np.float32(s.persistence),
+    u_idle, u_leak = draws.lanes(IDLE, 2)
+    power = (1.0 - s.shopping_factor) / max(s.shopping_factor, LEAST_FACTOR)
+    _move(draws.lanes(NOISE), u_idle, block["tenure_months"], growth, idle, np.float32(s.persistence),
           np.float32(s.noise_log_sd), block["usage_deviation"], swing := np.empty(len(block), np.float32))
-    _use(swing, block["usage_level"], block["voice_level"], block["shopping"], block["shopping_until"],
-         block["shopping_days"], block["state"], np.float32(month.number), np.float32(1.0 - s.shopping_factor),
+    _use(swing, u_leak, block["usage_level"], block["voice_level"], block["shopping"], block["shopping_until"],
+         block["shopping_days"], block["state"], np.float32(month.number), np.float32(power),
          np.float32(s.voice_share_of_deviation), block.ago("usage_gb", 0), block.ago("voice_minutes", 0))
     _bill(block["state"], block["allowance_gb"], block["plan_price_amount"], np.float32(s.overage_price_per_gb),
           np.float32(settings.suspension.fee_share), block.ago("usage_gb", 0), block["overage_amount"],
@@ -63,13 +68,16 @@ def _move(lanes: Float32, u_idle: Float32, tenure: Array, growth: Float32, idle:
 
 
 @njit
-def _use(swing: Float32, level: Float32, voice_level: Float32, shopping: Array, until: Float32, days: Float32,
-         state: Array, now: np.float32, leak: np.float32, voice_share: np.float32, usage: Float32, minutes: Float32
+def _use(swing: Float32, u_leak: Float32, level: Float32, voice_level: Float32, shopping: Array, until: Float32, days: Float32,
+         state: Array, now: np.float32, power: np.float32, voice_share: np.float32, usage: Float32, minutes: Float32
          ) -> None:
     zero, one, per_day = np.float32(0.0), np.float32(1.0), np.float32(1.0 / DAYS_PER_MONTH)
     for j in range(usage.shape[0]):
         ahead = min(max(until[j] - now, zero), one) if shopping[j] == 1 else zero
-        stays = one - leak * min(max(days[j] * per_day, ahead), one)
+        looked = min(max(days[j] * per_day, ahead), one)
+        stays = one
+        if looked > zero:
+            stays = one - looked * (one - exp_scalar(power * log_scalar(u_leak[j])))
         stays = zero if state[j] == SUSPENDED else stays
         usage[j] = stays * exp_scalar(level[j] + swing[j])
         minutes[j] = stays * exp_scalar(voice_level[j] + voice_share * swing[j])
