@@ -76,6 +76,7 @@ def seven():
         base,
         active=[False, True, True, True, True, True, False],
         active_prob=[0.9, 1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125],
+        # The last one, which is gone, takes an offer to come back.
         accepted=[1, 1, 1, 0, 1, 0, 1],
         undecided=[True, True, True, True, False, True, True],
         complaint=[True, True, False, False, False, True, True],
@@ -109,7 +110,7 @@ def test_a_month_by_hand():
     postpaid, prepaid = (row.to_dict() for _, row in table.iloc[2:].iterrows())
     expected = {
         "subscribers": 4, "expected_subscribers": 1.0 + 0.5 + 0.125 + 0.0625 + 0.03125, "joined": 1, "decided": 1,
-        "departed": 1, "returned": 1, "downgraded": 2, "value_fell": 1, "lines_lost": 3, "accepted": 2,
+        "departed": 1, "returned": 1, "downgraded": 2, "value_fell": 1, "lines_lost": 3, "accepted": 3,
         "complaints": 2, "faults": 1, "faults_mended": 2,
         "revenue_cents": 1000 + 2001 + 4000 + 5000,
         "cost_to_serve_cents": 150 + 250 + 450 + 550, "discount_cents": 200 + 300 + 600, "left.service": 0,

@@ -69,9 +69,10 @@ def _hazards(settings: LifecycleSettings, table: OfferTable, *, apparent: bool) 
 def win_back_of(settings: LifecycleSettings, table: OfferTable) -> win_back.WinBack | None:
     """Return who comes back; None if nobody ever does."""
     s = settings.win_back
-    if s.return_prob == 0.0 or not any(s.cause_factors.values()):
+    by_itself = s.return_prob > 0.0 and any(s.cause_factors.values())
+    if not by_itself and not table.brings_back.any():
         return None
-    return win_back.WinBack(s, table.return_factor)
+    return win_back.WinBack(s, table.return_factor, table.brings_back)
 
 
 def _substitution(settings: LifecycleSettings, around: Market, table: OfferTable) -> tuple[Driver, ...]:

@@ -36,8 +36,8 @@ class Events:
         self._add(block, stays & block["downgraded"], float(month), DOWNGRADED)
         if block.month.first and block.treatment is not None:
             t = block.treatment
-            met = month + t.time < departure[t.row]
             took = (t.accepted > 0) & block["undecided"][t.row]
+            met = (month + t.time < departure[t.row]) | took
             for kind, some, detail in ((CONTACT, met, np.zeros_like(t.accepted)), (ACCEPTED, took, t.accepted)):
                 self._parts.append((block.ids[t.row[some]], month + t.time[some],
                                     np.full(int(some.sum()), kind, np.int8), detail[some]))

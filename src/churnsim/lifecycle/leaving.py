@@ -29,6 +29,7 @@ Int8 = npt.NDArray[np.int8]
 NO_ROWS, NO_CODES = np.zeros(0, np.int64), np.zeros((1, 0), np.int8)
 # What is carried of those who came back and of those who may.
 RETURNED = ("returned_prob", "returned_next_prob", "away_mass", "leaving_mass")
+RECALLED = ("recalled", "recalled_prob")
 
 # Is told the probability to resolve to leave this month by each cause, (causes, n), the clocks integrated out.
 Watch: TypeAlias = Callable[[Block, Float64], None]
@@ -117,7 +118,7 @@ class Leaving:
 
     def driver(self) -> Driver:
         """Return the driver."""
-        own = () if self.win_back is None else (*RETURNED, "return_factor")
+        own = () if self.win_back is None else (*RETURNED, *RECALLED, "return_factor")
         return Driver(
             "leaving", self.step, reads=("decision_time", *self.reads, *own, *(("spell",) if own else ())),
             writes=("decision_time", "departure_time", "cause", "undecided", "undecided_prob", "hazard",
@@ -128,6 +129,7 @@ class Leaving:
     def start(self, block: Block) -> None:
         """Whoever decided before the run has no future, but to come back; who came back is in no first spell."""
         start = block.month.number
+        block["lost"] = block["departure_time"] <= start
         block["cumulated_hazard"] = np.where(block["decision_time"] < start, np.inf, 0.0)
         block["active_next_prob"] = block["departure_time"] > start
         if self.win_back is not None:
@@ -144,11 +146,16 @@ class Leaving:
             asked = np.zeros(len(block))
             asked[block.treatment.row[decisive]] = block.treatment.time[decisive]
             moment = asked[pieces.rows]
+            if self.win_back is not None:
+                self.win_back.recall(block)
         self._probabilities(block, month, hazards, pieces, moment)
         if month.realise:
             self._decide(block, month, draws.key, hazards, pieces)
         block["undecided"] = block["decision_time"] > month.number
         block["undecided"][pieces.rows] = block["decision_time"][pieces.rows] > month.number + moment
+        if block.treatment is not None and month.first:
+            lost = block.treatment.row[block["lost"][block.treatment.row]]
+            block["undecided"][lost] = block["undecided_prob"][lost] = block["accepted"][lost] > 0
 
     def _hazards(self, block: Block) -> Float32:
         parts = []

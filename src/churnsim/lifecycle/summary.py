@@ -132,9 +132,10 @@ def _count(group: Array, month: int, join_month: Array, active: Array, active_pr
             out[g, first_cause + cause[j] - 1] += 1
         out[g, DEPARTED] += departure[j] > month and departure[j] <= month + 1
         gone = departure[j] <= month + 1
+        # Of who has left, an offer to come back.
+        out[g, ACCEPTED] += accepted[j] > 0 and undecided[j]
         if active[j]:
             out[g, SUBSCRIBERS] += 1
-            out[g, ACCEPTED] += accepted[j] > 0 and undecided[j]
             for k in range(len(while_here)):
                 out[g, FIRST_HERE + k] += while_here[k][j]
             # On the path of who has resolved to leave a line may still be replaced: it never is.

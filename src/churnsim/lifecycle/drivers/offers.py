@@ -42,13 +42,16 @@ class Offers:
         """Apply contacts and what was accepted in them."""
         assert block.treatment is not None
         code = block.treatment.accepted[hits]
+        # An offer to come back does nothing to those on the network, and any other nothing to those who had left.
+        code = np.where(self.table.brings_back[code] == block["lost"][rows], code, np.int8(0))
         apply(block, rows, code, offers=self.table, contact=self.contact)
         block["accepted"][rows] = np.maximum(block["accepted"][rows], code)
 
     def step(self, block: Block, month: Month, draws: Draws) -> None:
         """Remember when an offer was given, and let discounts, shocks and effects run down."""
         if month.first and block.treatment is not None:
-            given = np.flatnonzero(self._runs_on[block.treatment.accepted])
+            taken, made = block["accepted"][block.treatment.row], block.treatment.accepted
+            given = np.flatnonzero(self._runs_on[made] & (taken == made))
             rows = block.treatment.row[given]
             block["given_time"][rows] = month.number + block.treatment.time[given]
             block["given_prob"][rows] = block["undecided_prob"][rows]
@@ -57,8 +60,8 @@ class Offers:
     def driver(self) -> Driver:
         """Return the driver."""
         touched = (*MET, *CHANGED, *STARTED)
-        reads = ("payment", "attention", "inertia", "attitude", "lines", "need", *touched)
-        return Driver("offers", self.step, reads=("undecided_prob", "discount_left_months", *FADING),
+        reads = ("payment", "attention", "inertia", "attitude", "lines", "need", "lost", *touched)
+        return Driver("offers", self.step, reads=("accepted", "undecided_prob", "discount_left_months", *FADING),
                       writes=("given_time", "given_prob", *FADING),
                       changes=(Change("contact", reads, touched, self.when, self.act),))
 
