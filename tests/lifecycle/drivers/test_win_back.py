@@ -12,6 +12,8 @@ from churnsim.core.draws import uniform
 from churnsim.lifecycle.default import Lifecycle
 from churnsim.lifecycle.drivers import win_back
 from churnsim.lifecycle.treatment import contacts
+from churnsim.offers.settings import Offer
+from churnsim.offers.table import offer_table
 from churnsim.population.columns import SCHEMA
 
 from ..examples import KEY, engine, lifecycle, subscribers, varied
@@ -253,3 +255,131 @@ def test_who_comes_back_depends_on_nobody_else():
     run(lively(), some)
     for name in SCHEMA:
         np.testing.assert_array_equal(some[name], base[name][..., ::7], err_msg=name)
+
+
+# Offers that bring back those who have left
+
+PACK, RECOVERY = 6, 3
+
+
+def recalling(settings, **offer):
+    """Return the world of `settings` with one offer more, of code PACK, to those who have left."""
+    usual = engine(settings)
+    pack = Offer.model_validate({"brings_back": True, "direct_cost_amount": 18.0, "allowance_change_share": 0.5,
+                                 "acceptance": {"base_prob": 0.5}, "eligibility": {"states": ["churned"]}, **offer})
+    table = offer_table({**usual.offers.settings, "pack": pack}, causes=tuple(settings.causes))
+    return Lifecycle(settings, usual.market, table, key=KEY)
+
+
+def leavers(n, *, away=2.0, month=4, **columns):
+    """Return `n` who left `away` months before `month`, for a cause of factor 1."""
+    left = month - away
+    return subscribers(n, decision_time=left - 1 / 3, departure_time=left, cause=2, return_factor=1.0, **columns)
+
+
+def all_take(n, code, time=0.5):
+    return contacts(np.full(n, time), np.full(n, code, np.int8))
+
+
+def test_who_takes_the_pack_is_back_next_month_by_hand():
+    """Left a month ago at return_prob .2, persistence .5: of the 0.8 still away .1/.8 come back in the month itself.
+
+    All others are back in the next. At h = 1 and factor .5, exp(-.5) of the 1/8 are then still there.
+    """
+    world = recalling(lifecycle(**STILL, notice_days=0.0, causes={"price": {"intercept": 0.0}}, win_back={
+        "return_prob": 0.2, "persistence": 0.5, "cause_factors": {}, "hazard_factor": 0.5}))
+    base, seen = leavers(N, away=1.0), []
+    world.run([(base, all_take(N, PACK))], start=4, months=3, block=N, observe=lambda block: seen.append(
+        {name: block[name].mean() for name in ("active", "active_prob", "undecided", "undecided_prob", "accepted",
+                                               "returned", "lost")}))
+    there = [0.125, 0.875 + 0.125 * np.exp(-0.5), (0.875 + 0.125 * np.exp(-0.5)) * np.exp(-0.5)]
+    assert [month["active_prob"] for month in seen] == approx(there)
+    real = [month["active"] for month in seen]
+    off = np.abs(np.array(real) - there) / np.sqrt(np.array(there) * (1.0 - np.array(there)) / N)
+    assert off.max() < LIMIT
+    # The acceptance counts for certain, in the month of the contact alone.
+    assert seen[0]["undecided"] == seen[0]["undecided_prob"] == seen[0]["lost"] == 1.0
+    assert [month["accepted"] for month in seen] == [PACK, 0, 0]
+    assert (base["spell"] >= 1).all() and seen[1]["returned"] == approx(1.0 - seen[0]["returned"])
+
+
+def recalled_lives(code=PACK, **how):
+    """Return what becomes of a mixed base of which some left, half of them called: a third of these takes `code`."""
+    world = recalling(lively().settings, discount_share=0.2, discount_months=4, monthly_cost_amount=1.0,
+                      effect_months=3)
+    base = varied(np.arange(N))
+    world.run([(base, None)], start=0, months=4)
+    away = base["departure_time"] <= 4
+    assert 0.1 < away.mean() < 0.6
+    time = np.where(base.ids % 2 == 0, base.ids % 29 / 29.0, np.inf)
+    taken = np.where(away, np.where(base.ids % 3 == 0, code, 0), base.ids % 4).astype(np.int8)
+    return base, run(world, base, contacts(time, taken), start=4, **how), away
+
+
+def test_expected_is_what_happens_when_some_are_recalled():
+    """Of being there, owing what is given and taking it: 24 sums of 200,000, 4 standard errors each, 1.5e-3."""
+    base, seen, away = recalled_lives()
+    assert seen.distance() < LIMIT
+    took = away & (base.ids % 6 == 0)
+    assert (base["spell"][took] > 0).all()
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 0.9])
+def test_a_wrong_mass_of_those_recalled_is_found_out(monkeypatch, wrong):
+    def recall(block):
+        right(block)
+        block["recalled_prob"] *= wrong
+
+    right = win_back.WinBack.recall
+    monkeypatch.setattr(win_back.WinBack, "recall", staticmethod(recall))
+    assert recalled_lives(months=3)[1].distance("active") > LIMIT
+
+
+def test_a_later_run_goes_on_with_those_recalled():
+    """They owe the pack's discount in it too."""
+    world = recalling(lively(return_prob=0.0).settings, discount_share=0.2, discount_months=4)
+    whole, parts = leavers(2000), leavers(2000)
+    owed = {"whole": [], "parts": []}
+
+    def watch(name):
+        return lambda block: owed[name].append(block["billed"].mean())
+
+    world.run([(whole, all_take(2000, PACK))], start=4, months=4, observe=watch("whole"))
+    world.run([(parts, all_take(2000, PACK))], start=4, months=2, observe=watch("parts"))
+    world.run([(parts, None)], start=6, months=2, observe=watch("parts"))
+    for name in SCHEMA:
+        np.testing.assert_array_equal(parts[name], whole[name], err_msg=name)
+    assert owed["parts"] == owed["whole"] and owed["whole"][1] == 1.0 and owed["whole"][3] > 0.4
+
+
+def test_others_offers_do_nothing_to_those_who_left():
+    """A discount to those away, and a pack to those there: the same as a contact without acceptance."""
+    world, n = recalling(lively().settings), 300
+    for base, code in ((leavers(n), RECOVERY), (leavers(n), DISCOUNT), (subscribers(n), PACK)):
+        mere, taken = base.copy(), base.copy()
+        for some, accepted in ((mere, 0), (taken, code)):
+            world.run([(some, all_take(n, accepted))], start=4, months=4)
+        for name in SCHEMA:
+            np.testing.assert_array_equal(taken[name], mere[name], err_msg=name)
+
+
+def test_without_returns_by_themselves_only_the_pack_brings_back():
+    """Nobody comes back of its own accord: who does not take it stays away."""
+    world = recalling(lifecycle(win_back={"return_prob": 0.0}))
+    base = leavers(100)
+    shares = []
+    world.run([(base, contacts(np.full(100, 0.5), np.where(base.ids % 4 == 0, PACK, 0).astype(np.int8)))], start=4,
+              months=2, observe=lambda block: shares.append((block["active"].mean(), block["active_prob"].mean())))
+    assert shares == [(0.0, 0.0), (0.25, 0.25)]
+    assert base["spell"].tolist() == [int(i % 4 == 0) for i in range(100)]
+
+
+def test_what_was_given_before_leaving_is_not_owed_after_a_pack():
+    """The discount ran when they left; a pack of its own running cost is owed instead, one without is not."""
+    for offer, owed in (({}, 0.0), ({"monthly_cost_amount": 2.0, "effect_months": 3}, 1.0)):
+        world = recalling(lifecycle(win_back={"return_prob": 0.0}, causes={"price": {"intercept": -30.0}}), **offer)
+        base = leavers(50, discount_share=0.3, discount_left_months=10)
+        seen = []
+        world.run([(base, all_take(50, PACK))], start=4, months=3, observe=lambda block, seen=seen: seen.append(
+            (block["billed"].mean(), block["billed_prob"].mean())))
+        assert np.array(seen) == approx(np.array([[0.0, 0.0], [owed, owed], [owed, owed]]))
