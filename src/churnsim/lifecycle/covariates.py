@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnsim.core.columns import Subscribers
+from churnsim.core.compiled import njit
 from churnsim.core.smooth import exp32
 from churnsim.population.categories import (
     ACQUISITION_CHANNELS,
@@ -162,8 +163,14 @@ def weighted_sum(weights: dict[str, float], base: Subscribers, *, intercept: flo
     """Return intercept + sum of weight x covariate, (n,) float32."""
     total = np.full(len(base), intercept, np.float32)
     for name, weight in weights.items():
-        total += np.float32(weight) * covariate(name).compute(base)
+        _add(covariate(name).compute(base), np.float32(weight), total)
     return total
+
+
+@njit
+def _add(x: Array, weight: np.float32, total: npt.NDArray[np.float32]) -> None:
+    for j in range(total.shape[0]):
+        total[j] += weight * np.float32(x[j])
 
 
 def columns_read(names: dict[str, float]) -> tuple[str, ...]:

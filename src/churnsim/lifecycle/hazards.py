@@ -313,6 +313,8 @@ def survive_again_in_pieces(times: Float64, hazards: Float32, factors: Float64, 
         early = late = since = 0.0
         for r in range(changes + 1):
             until = times[r, j] if r < changes else 1.0
+            if until <= since:
+                continue
             h = weighted = 0.0
             for k in range(hazards.shape[1]):
                 h += hazards[r, k, j]
@@ -358,6 +360,8 @@ def survive_in_pieces(times: Float64, hazards: Float32, notice: float, moment: F
         since = 0.0
         for r in range(changes + 1):
             until = times[r, j] if r < changes else 1.0
+            if until <= since and r < changes:
+                continue
             total[j] = np.float32(0.0)
             for k in range(hazards.shape[1]):
                 total[j] += hazards[r, k, j]
