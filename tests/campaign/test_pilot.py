@@ -121,11 +121,12 @@ def test_features_are_those_at_assignment(world: World, trial: Trial) -> None:
 
 
 class Scripted(Lifecycle):
-    """An engine in which everybody leaves when a script says so, and nobody before the pilot starts."""
+    """An engine in which everybody leaves, and comes back, when a script says so; nobody before the pilot starts."""
 
-    def __init__(self, engine: Lifecycle, decision: np.ndarray) -> None:
+    def __init__(self, engine: Lifecycle, decision: np.ndarray, back: np.ndarray) -> None:
         self.__dict__.update(engine.__dict__)
         self.decision = decision
+        self.back = back
 
     def run(self, arms: Any, *, start: int, months: int, observe: Any = None, **_: Any) -> None:
         base, treatment = arms[0]
@@ -136,6 +137,8 @@ class Scripted(Lifecycle):
         decision = self.decision[base.ids - PILOT_FIRST_ID]
         base["decision_time"], base["departure_time"] = decision, decision + 0.5
         for month in range(start, start + months):
+            returns = self.back[base.ids - PILOT_FIRST_ID] == month
+            base["decision_time"][returns] = base["departure_time"][returns] = np.inf
             contact = np.where(np.isfinite(self.contact) & (month == start), self.contact, 0.0)
             block = Block.over(base, self.schema, month=Month(month, first=month == start), treatment=treatment)
             block["active"] = base["departure_time"] > month
@@ -145,7 +148,7 @@ class Scripted(Lifecycle):
 
 def test_outcomes_by_hand() -> None:
     world = small_world(
-        "pilot.size=4",
+        "pilot.size=6",
         "pilot.control_share=0.001",
         "campaign.offers=[discount_30]",
         "offers.discount_30.acceptance.base_prob=0.999999",
@@ -160,18 +163,22 @@ def test_outcomes_by_hand() -> None:
         base[name] = 1
     base["answer_habit"] = 9.0
     # Months count from 2; service ends half a month after the decision.
-    decision = np.array([np.inf, START + 0.01, START + 2.7, START + 5.5])
-    engine = Scripted(world.engine, decision)
+    decision = START + np.array([np.inf, 0.01, 2.7, 5.5, 0.3, 3.2])
+    # The fifth is away for a month, the last for two.
+    back = START + np.array([9, 9, 9, 9, 2, 5])
+    engine = Scripted(world.engine, decision, back)
     trial = run(world, engine=engine, base=base)
-    assert trial.assigned.tolist() == ["discount_30"] * 4 and trial.reached.all()
+    assert trial.assigned.tolist() == ["discount_30"] * 6 and trial.reached.all()
     assert (engine.contact >= 0.1).all() and (engine.contact < 0.2).all()
     # The second had decided three days before the call: its yes is none.
-    assert trial.accepted.tolist() == [True, False, True, True]
-    # Departures: never, month 0.51, 3.2, 6.0. A bill is due at the start of each month on the network.
-    assert trial.stayed.tolist() == [True, False, False, False]
-    assert trial.left_early.tolist() == [False, True, False, False]
+    assert trial.accepted.tolist() == [True, False, True, True, True, True]
+    # Departures: never, month 0.51, 3.2, 6.0, 0.8, 3.7. A bill is due at the start of each month on the network.
+    assert trial.stayed.tolist() == [True, False, False, False, True, True]
+    # Whoever came back has left all the same; the last did so after the horizon of three months.
+    assert trial.left_early.tolist() == [False, True, False, False, True, False]
     worth = 1.1 ** (-np.arange(6) / 12)
-    assert trial.margin_months == pytest.approx([worth.sum(), 1.0, worth[:4].sum(), worth.sum()])
+    assert trial.margin_months == pytest.approx(
+        [worth.sum(), 1.0, worth[:4].sum(), worth.sum(), 1.0 + worth[2:].sum(), worth.sum() - worth[4]])
 
 
 def test_effect_of_assignment_agrees_with_exact_twins() -> None:

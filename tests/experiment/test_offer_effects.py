@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from small_world import load_small
+from small_world import base_at_campaign, load_small, small_world
 
 from churnsim.errors import ConfigError
 from churnsim.experiment.lifetimes import lifetimes
 from churnsim.experiment.offer_effects import OfferEffects, offers_table
 from churnsim.report.offers import as_data, offers_text
+from churnsim.signals.observe import active_rows, listed_rows
 
 NAMES = ("discount_30", "wake_silent", "smart_home_bundle")
 
@@ -24,7 +25,10 @@ def found() -> OfferEffects:
 
 def test_what_was_computed_is_stated(found: OfferEffects) -> None:
     assert (found.seed, found.replicate, found.month, found.draws, found.channel) == (7, 0, 8, 1, "call")
-    assert 300 < found.subscribers < 420
+    world = small_world("population.size=400")
+    base = base_at_campaign(world)
+    # Those on the network, not who left and is not missed yet.
+    assert found.subscribers == len(active_rows(base, month=8)) < len(listed_rows(base, month=8, silent_days=90.0))
     assert found.table["offer"].tolist() == ["contact", *NAMES]
     assert found.table["eligible"][0] == found.subscribers
     assert found.table["strategy"].tolist() == ["", "price", "price", "product"]

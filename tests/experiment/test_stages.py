@@ -7,6 +7,7 @@ import pytest
 from small_world import base_at_campaign, small_world
 
 from churnsim.campaign.pilot import may_contact
+from churnsim.campaign.wave import Assignment, run_wave
 from churnsim.experiment import stages
 from churnsim.experiment.store import Cell
 from churnsim.experiment.world import World
@@ -38,7 +39,8 @@ POLICIES = ("none", "everyone", "everyone_capacity", "random", "churn_risk", "ri
 
 
 def test_the_population_has_its_size_and_its_newcomers() -> None:
-    world = small_world("population.size=1000", "market.arrivals_share_monthly=0.02")
+    world = small_world("population.size=1000", "market.arrivals_share_monthly=0.02",
+                        "market.arrivals_season_amplitude=0.0")
     base = world.population()
     joined = np.bincount(np.maximum(base["join_month"], 0), minlength=MONTH)
     assert joined.tolist() == [1000, 20, 20, 20, 20, 20, 20, 20] and len(np.unique(base.ids)) == len(base)
@@ -47,7 +49,9 @@ def test_the_population_has_its_size_and_its_newcomers() -> None:
     assert len(none) == 500
 
 
-def test_history_keeps_those_whom_the_operator_counts_as_active_as_they_were(world: World, cells: dict[str, Cell]) -> None:
+def test_history_keeps_those_whom_the_operator_counts_as_active_as_they_were(
+    world: World, cells: dict[str, Cell]
+) -> None:
     base = base_at_campaign(world)
     # Of those who pay in advance, whoever left in the last 90 days is not missed yet.
     silent = (base["payment"] == 1) & (base["departure_time"] > MONTH - 3)
@@ -59,18 +63,43 @@ def test_history_keeps_those_whom_the_operator_counts_as_active_as_they_were(wor
         assert np.array_equal(kept[name], there[name]), name
 
 
-def test_history_counts_by_hand(world: World, cells: dict[str, Cell]) -> None:
-    base = base_at_campaign(world)
-    months, causes, states = (cells["history"].frames[name] for name in ("months", "causes", "states"))
-    decided = base["decision_time"]
+def test_history_counts_by_hand() -> None:
+    """Month by month, from the state at each month's end: who comes back later has left all the same."""
+    world = small_world("population.size=800", "lifecycle.win_back.return_prob=0.14")
+    history = stages.history(world)
+    months, causes, states = (history.frames[name] for name in ("months", "causes", "states"))
+    base = world.population()
+    by_cause = np.zeros(1 + len(world.engine.causes), int)
     for m in range(MONTH):
+        world.engine.run([(base, None)], start=m, months=1)
+        decided = base["decision_time"]
         served = sum(1 for k in range(len(base)) if base["join_month"][k] <= m <= decided[k])
         assert months["subscribers"][m] == served
-        assert months["decided_to_leave"][m] == sum(1 for time in decided if m <= time < m + 1)
-    assert causes["leavers"].sum() == months["decided_to_leave"].sum() == np.isfinite(decided).sum() > 50
-    assert causes["cause"].tolist() == list(world.experiment.lifecycle.causes)
+        now = (decided >= m) & (decided < m + 1)
+        assert months["decided_to_leave"][m] == now.sum()
+        by_cause += np.bincount(base["cause"][now], minlength=len(by_cause))
+    assert causes["leavers"].tolist() == by_cause[1:].tolist() and by_cause[0] == 0
+    assert causes["leavers"].sum() == np.isfinite(base["decision_time"]).sum() + base["spell"].sum() > 50
+    assert causes["cause"].tolist() == list(world.engine.causes) and base["spell"].sum() > 10
     by_state = states.set_index("state")["subscribers"]
     assert by_state["churned"] == (base["departure_time"] <= MONTH).sum() and by_state.sum() == len(base)
+
+
+def test_reached_in_time_is_settled_in_the_campaign_month() -> None:
+    """Who had decided before the contact was not reached in time, coming back later or not."""
+    world = small_world("lifecycle.win_back.return_prob=0.14", "lifecycle.causes.need_gone.intercept=-2.0")
+    base, e = base_at_campaign(world), world.experiment
+    n = len(base)
+    everybody = Assignment(np.arange(n), np.full(n, world.offers.code("discount_30")), np.full(n, "sms"), np.zeros(n))
+    wave = run_wave(everybody, base, engine=world.engine, channels=e.channels, capacity=e.capacity,
+                    offers=world.offers, month=MONTH, release_days=20.0, deadline_days=30.0, unlimited=True)
+    _, in_time = stages.resolve(world, base, wave)
+    contact = np.where(wave.reached, wave.contact_time, np.inf)
+    month_later, at_last = base.copy(), base.copy()
+    world.engine.run([(month_later, wave.treatment)], start=MONTH, months=1)
+    world.engine.run([(at_last, wave.treatment)], start=MONTH, months=24)
+    assert np.array_equal(in_time, wave.reached & (month_later["decision_time"] > MONTH + contact))
+    assert (wave.reached & ~in_time & (at_last["decision_time"] > MONTH + contact)).sum() > 5
 
 
 def test_odds_are_scaled_by_the_channels_factor() -> None:
@@ -83,9 +112,8 @@ def test_odds_are_scaled_by_the_channels_factor() -> None:
 def test_the_plan_knows_every_arm(world: World, cells: dict[str, Cell]) -> None:
     base = stages.decision_base(cells["history"], world.engine.schema)
     plan = stages.load_plan(world, cells["plan"], base.ids)
-    assert [arm.name for arm in plan.arms] == [
-        f"{offer} by {channel}" for offer in world.experiment.offers for channel in ("call", "sms")
-    ]
+    tried = world.experiment.campaign.offers
+    assert [arm.name for arm in plan.arms] == [f"{offer} by {channel}" for offer in tried for channel in ("call", "sms")]
     assert [arm.offer_code for arm in plan.arms] == [1, 1, 2, 2, 3, 3]
     assert plan.pilot_channel == "call" and set(plan.months) == {"value", "stay"}
     call, sms = plan.arm("discount_30", "call"), plan.arm("discount_30", "sms")
@@ -94,8 +122,8 @@ def test_the_plan_knows_every_arm(world: World, cells: dict[str, Cell]) -> None:
         assert months[:, sms] == pytest.approx(months[:, call] * plan.accept[:, sms] / plan.accept[:, call])
     table = Observed(base, MONTH)
     for channel, kind in (("call", "live"), ("sms", "batch")):
-        for offer in world.experiment.offers:
-            allowed = may_contact(table, kind) & world.offers.eligible(offer, table)
+        for offer in tried:
+            allowed = may_contact(table, kind) & world.offers.eligible(offer, table, month=MONTH)
             assert np.array_equal(plan.allowed[:, plan.arm(offer, channel)], allowed)
     assert np.array_equal(cells["truth"].arrays["allowed"], plan.allowed)
     assert ((plan.risk > 0) & (plan.risk < 1)).all()
@@ -160,7 +188,7 @@ def test_table_of_arms_by_hand(cells: dict[str, Cell]) -> None:
 
 
 def test_an_arm_for_nobody_has_zeros() -> None:
-    world = small_world("offers.contract_device.eligibility.min_tenure_months=100000")
+    world = small_world("offers.contract_device.eligibility.min_tenure_months=1200")
     truth = stages.truth(world, stages.history(world))
     row = truth.frames["arms"].set_index("arm").loc["contract_device by sms"]
     assert row.tolist() == [0] * len(row)

@@ -65,7 +65,9 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, tries: Sequence[str
                     month=month, release_days=signals.list_delay_days, deadline_days=30.0, unlimited=True)
     contact_time, accepted = np.full(len(base), np.inf), np.zeros(len(base), np.int8)
     contact_time[offered], accepted[offered] = wave.contact_time, wave.accepted
-    margin_months, decided_late = _follow(base, contacts(contact_time, accepted), engine, settings, rate_annual)
+    horizon = signals.risk_horizon_months
+    margin_months, decided_late, left_early = _follow(base, contacts(contact_time, accepted), engine, settings,
+                                                      rate_annual, horizon)
     habit = table["answer_habit" if channel.kind == "live" else "read_habit"].astype(np.float64)
     plan = planned_reach(channel, habit, capacity=capacity, name=settings.channel)
     return Trial(
@@ -73,17 +75,22 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, tries: Sequence[str
         control_share=settings.control_share, eligible=eligible, reached=np.isfinite(contact_time),
         accepted=(accepted > 0) & ~decided_late, planned_reach=plan.reach,
         stayed=base["departure_time"] > month + settings.outcome_months,
-        left_early=base["departure_time"] <= month + signals.risk_horizon_months, margin_months=margin_months,
+        left_early=left_early, margin_months=margin_months,
         margin_amount=monthly_margin(table, engine.settings.cost_to_serve),
         offer_cost_amount=offer_cost(table, offers, tries, rate_annual=rate_annual),
         contact_cost_amount=plan.cost_amount)
 
 
 def _follow(base: Subscribers, treatment: Treatment, engine: Lifecycle, settings: PilotSettings,
-            rate_annual: float) -> tuple[Float64, Flags]:
-    """Let the outcome months pass; return discounted months active and who had decided before the contact."""
+            rate_annual: float, horizon: int) -> tuple[Float64, Flags, Flags]:
+    """Let the outcome months pass.
+
+    Returns discounted months active, who had decided before the contact, and whose service ended within `horizon`
+    months, coming back or not.
+    """
     months = np.zeros(len(base))
     decided = np.zeros(len(base), bool)
+    left = base["departure_time"] <= settings.start_month
 
     def count(block: Block) -> None:
         rows = slice(block.low, block.high)
@@ -91,6 +98,8 @@ def _follow(base: Subscribers, treatment: Treatment, engine: Lifecycle, settings
         months[rows] += discount_factor(age, rate_annual=rate_annual) * block["active"]
         if age == 0:
             decided[rows] = ~block["undecided"]
+        if age < horizon:
+            left[rows] |= block["departure_time"] <= block.month.number + 1
 
     engine.run([(base, treatment)], start=settings.start_month, months=settings.outcome_months, observe=count)
-    return months, decided
+    return months, decided, left

@@ -11,6 +11,7 @@ from churnsim.experiment.load import Loaded
 from churnsim.experiment.stages import decision_base, history
 from churnsim.experiment.world import make_world
 from churnsim.population.columns import SCHEMA
+from churnsim.signals.observe import active_rows
 
 GROUPS = ("customer_type", "payment", "value_tier", "usage_scenario", "brand_tier")
 MAX_MONTHS = 240
@@ -18,7 +19,7 @@ MAX_MONTHS = 240
 
 def lifetimes(exp: Loaded, *, months: int = 60, fit_months: int = 24, by: str = "customer_type", replicate: int = 0
               ) -> pd.DataFrame:
-    """Return lifetime values from the campaign month on, when nobody is contacted.
+    """Return lifetime values of those on the network as the campaign month starts, when nobody is contacted.
 
     Parameters
     ----------
@@ -55,6 +56,7 @@ def lifetimes(exp: Loaded, *, months: int = 60, fit_months: int = 24, by: str = 
     start = exp.experiment.campaign_month
     world = make_world(exp.experiment, replicate=replicate, folder=exp.folder, months=start + months)
     base = decision_base(history(world), world.engine.schema)
+    base = base.take(active_rows(base, month=start))
     groups = np.array(SCHEMA[by].categories)[base[by]]
     return lifetime_table(simulate_lifetimes(base, world.engine, start=start, months=months), groups=groups,
                           fit_months=fit_months, rate_annual=exp.experiment.evaluation.discount_rate_annual)

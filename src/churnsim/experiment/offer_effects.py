@@ -20,7 +20,7 @@ from churnsim.evaluation.catalogue import CONTACT, Candidates, offer_effects
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.stages import decision_base, history
 from churnsim.experiment.world import World, make_world
-from churnsim.signals.observe import Observed, observe
+from churnsim.signals.observe import Observed, active_rows, observe
 
 MAX_YEARS = 10
 MAX_DRAWS = 1000
@@ -100,6 +100,7 @@ def offers_table(exp: Loaded, *, offers: Collection[str] | None = None, years: i
     evaluation = e.evaluation.model_copy(update={"inner_draws": draws, "horizon_months": MONTHS_PER_YEAR * years + 1})
     world = make_world(e.model_copy(update={"evaluation": evaluation}), replicate=replicate, folder=exp.folder)
     base = decision_base(history(world), world.engine.schema)
+    base = base.take(active_rows(base, month=e.campaign_month))
     table = observe(base, month=e.campaign_month, settings=e.signals, key=world.key)
     candidates = _candidates(world, base, table, asked, channel)
     effects = offer_effects(base, lambda watch: world.inner_engines(watch=watch), candidates=candidates, years=years,

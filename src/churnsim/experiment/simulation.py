@@ -37,6 +37,7 @@ from churnsim.lifecycle.events import Events
 from churnsim.lifecycle.panel import Panel
 from churnsim.lifecycle.reasons import add_reasons, reasons_of_leavers
 from churnsim.lifecycle.record import Labels, choose_columns, latent_part, state_table
+from churnsim.lifecycle.record_settings import Snapshot
 from churnsim.lifecycle.summary import Summary, group_sizes
 from churnsim.signals.observe import features, listed_rows, observe
 from churnsim.signals.quality import repeated_rows
@@ -188,10 +189,11 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
              for name, latent in panels.items()}
     before_campaign = _At(e.campaign_month, silent_days=e.signals.silent_days) if simulation.has_campaign else None
     before_snapshot = _At(record.snapshot.month, silent_days=e.signals.silent_days) if record.snapshot else None
+    outcome = _Outcome(len(base), record.snapshot) if record.snapshot else None
     observers: list[Observer] = [summary.observe, last_year.observe]
     observers += [events.observe] if record.events else []
     observers += [each.observe for each in panel.values()] if record.panel_share > 0.0 else []
-    observers += [at.observe for at in (before_campaign, before_snapshot) if at is not None]
+    observers += [at.observe for at in (before_campaign, before_snapshot, outcome) if at is not None]
     world.engine.run([(base, None)], start=0, months=months, observe=_all(observers))
     frames: dict[str, pa.Table | None] = {name: each.table() for name, each in panel.items()}
     if frames.get("panel_latent") is not None:
@@ -200,7 +202,7 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
         frames |= simulation.states("end_state", base, world.source_id(base))
     frames |= {
         "events": add_reasons(events.table(labels), settings=e.lifecycle, key=world.key) if record.events else None,
-        "snapshot": _snapshot(world, before_snapshot.base(), base) if before_snapshot else None}
+        "snapshot": _snapshot(world, before_snapshot.base(), base, outcome) if before_snapshot and outcome else None}
     arrays: Arrays = {"totals": summary.totals, "last_year": last_year.totals}
     if before_campaign is not None and models is not None:
         from churnsim.experiment.simulated_campaign import fitted_models, shortlisted
@@ -239,23 +241,48 @@ class _At:
         return Subscribers.concat([part for _, part in sorted(self._parts, key=lambda item: item[0])])
 
 
-def _snapshot(world: World, then: Subscribers, now: Subscribers) -> pa.Table:
+class _Outcome:
+    """Counts what comes of everybody in the months after a snapshot; an observer.
+
+    Attributes
+    ----------
+    left
+        (n,): whether service ended before the outcome months did, coming back or not.
+    active_months
+        (n,): bills of the outcome months.
+    """
+
+    def __init__(self, n: int, wanted: Snapshot) -> None:
+        self.start, self.end = wanted.month, wanted.month + wanted.outcome_months
+        self.left = np.zeros(n, bool)
+        self.active_months = np.zeros(n, np.int16)
+
+    def observe(self, block: Block) -> None:
+        """Count one month of one block."""
+        month, rows = block.month.number, slice(block.low, block.high)
+        if self.start - 1 <= month < self.end:
+            # Who left before and is not missed yet: of the month before, whoever is gone when it ends.
+            self.left[rows] |= block["departure_time"] <= month + 1
+        if self.start <= month < self.end:
+            self.active_months[rows] += block["active"]
+
+
+def _snapshot(world: World, then: Subscribers, now: Subscribers, outcome: _Outcome) -> pa.Table:
     """Return features when a month starts and what came of the subscribers: `left`, and the months active.
 
-    `left` is 1 for service that ended before the outcome months did, `active_months` the bills of these months: 0 of
-    who pays in advance and had left already without being missed. Some rows stand twice if the data are to be dirty.
+    `left` is 1 for service that ended before the outcome months did, even if who left came back; `active_months` the
+    bills of these months: 0 of who pays in advance and had left already without being missed. Some rows stand twice
+    if the data are to be dirty.
     """
     wanted = world.experiment.record.snapshot
     assert wanted is not None
-    month, window = wanted.month, wanted.outcome_months
-    seen = features(observe(then, month=month, settings=world.experiment.signals, key=world.key))
+    seen = features(observe(then, month=wanted.month, settings=world.experiment.signals, key=world.key))
     rows = np.searchsorted(now.ids, then.ids)
-    departure = now["departure_time"][rows]
-    columns: dict[str, Any] = {"subscriber": then.ids, "month": np.full(len(then), month, np.int16)}
+    columns: dict[str, Any] = {"subscriber": then.ids, "month": np.full(len(then), wanted.month, np.int16)}
     columns |= {name: seen[name].to_numpy(np.float32) for name in seen.columns}
-    columns["left"] = (departure <= month + window).astype(np.int8)
-    columns["active_months"] = np.clip(np.ceil(departure - month), 0, window).astype(np.int16)
-    twice = repeated_rows(then.ids, month=month, settings=world.experiment.signals.data_quality, key=world.key)
+    columns["left"] = outcome.left[rows].astype(np.int8)
+    columns["active_months"] = outcome.active_months[rows]
+    twice = repeated_rows(then.ids, month=wanted.month, settings=world.experiment.signals.data_quality, key=world.key)
     return pa.table(columns).take(twice)
 
 

@@ -33,6 +33,7 @@ from churnsim.evaluation.tenure_churn import tenure_churn
 from churnsim.evaluation.truth import expected_effects, responses
 from churnsim.experiment.store import Cell
 from churnsim.experiment.world import World
+from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.drivers.tenure import states_at
 from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import Plan
@@ -50,15 +51,24 @@ def history(world: World) -> Cell:
     """Let the months before the campaign pass; keep those whom the operator counts as active when it starts."""
     e = world.experiment
     base = world.population()
-    world.engine.run([(base, None)], start=0, months=e.campaign_month)
-    rows = listed_rows(base, month=e.campaign_month, silent_days=e.signals.silent_days)
-    decided = base["decision_time"]
-    served = [(base["join_month"] <= m) & (base["decision_time"] >= m) for m in range(e.campaign_month)]
-    leavers = [int(((decided >= m) & (decided < m + 1)).sum()) for m in range(e.campaign_month)]
-    months = pd.DataFrame({"month": range(e.campaign_month), "subscribers": [int(s.sum()) for s in served],
-                           "decided_to_leave": leavers})
     names = ("none", *world.engine.causes)
-    causes = pd.DataFrame({"cause": names, "leavers": np.bincount(base["cause"], minlength=len(names))})
+    served = np.zeros(e.campaign_month, np.int64)
+    leavers = np.zeros((e.campaign_month, len(names)), np.int64)
+    first_decision = base["decision_time"].copy()
+
+    def count(block: Block) -> None:
+        """Count month by month: who comes back has left all the same."""
+        m, decision = block.month.number, block["decision_time"]
+        served[m] += ((block["join_month"] <= m) & (decision >= m)).sum()
+        leavers[m] += np.bincount(block["cause"][(decision >= m) & (decision < m + 1)], minlength=len(names))
+        first = first_decision[block.low:block.high]
+        np.minimum(first, decision, out=first)
+
+    world.engine.run([(base, None)], start=0, months=e.campaign_month, observe=count)
+    rows = listed_rows(base, month=e.campaign_month, silent_days=e.signals.silent_days)
+    months = pd.DataFrame({"month": range(e.campaign_month), "subscribers": served,
+                           "decided_to_leave": leavers.sum(axis=1)})
+    causes = pd.DataFrame({"cause": names, "leavers": leavers.sum(axis=0)})
     states = pd.DataFrame({"state": STATES, "subscribers": np.bincount(
         states_at(base, month=e.campaign_month), minlength=len(STATES))})
     frames = {"months": months, "causes": causes.iloc[1:], "states": states}
@@ -68,6 +78,7 @@ def history(world: World) -> Cell:
         tenure = table.known.get("tenure_months")
         if table.churn is not None and table.monthly_rate is not None and tenure is not None:
             start = base.take(np.flatnonzero(base["join_month"] <= 0))
+            start["decision_time"] = first_decision[base["join_month"] <= 0]
             frames["tenure_churn"] = tenure_churn(start, months=e.campaign_month, tenure_months=tenure,
                                                   churn=table.churn, monthly_rate=table.monthly_rate)
     kept = base.take(rows)
@@ -231,16 +242,25 @@ def resolve(world: World, touched: Subscribers, wave: Wave, *, threads: int = 1
             ) -> tuple[Bookkeeper, npt.NDArray[np.bool_]]:
     """Step those with an order through the horizon with and without the campaign.
 
-    Returns the money of both worlds, and who was reached before deciding to leave.
+    Returns the money of both worlds, and who was reached before deciding to leave, or accepted an offer that brings
+    back.
     """
     e = world.experiment
     books = Bookkeeper(e.evaluation, world.offers, start=e.campaign_month, n=len(touched), arms=2,
                        contact_cents=wave.contact_cents)
-    treated = touched.copy()
-    world.engine.run([(touched.copy(), None), (treated, wave.treatment)], start=e.campaign_month,
-                     months=e.evaluation.horizon_months, observe=books.observe, threads=threads)
     contact = e.campaign_month + np.minimum(wave.contact_time, 1.0)
-    return books, wave.reached & (treated["decision_time"] > contact)
+    in_time = np.zeros(len(touched), bool)
+
+    def watch(block: Block) -> None:
+        books.observe(block)
+        if block.arm == 1 and block.month.first:
+            at = slice(block.low, block.high)
+            takes = block["undecided"] & (block["accepted"] > 0)
+            in_time[at] = wave.reached[at] & (takes | (block["decision_time"] > contact[at]))
+
+    world.engine.run([(touched.copy(), None), (touched.copy(), wave.treatment)], start=e.campaign_month,
+                     months=e.evaluation.horizon_months, observe=watch, threads=threads)
+    return books, in_time
 
 
 def campaign_metrics(choice: Choice, books: Bookkeeper, wave: Wave, in_time: npt.NDArray[np.bool_]

@@ -36,9 +36,9 @@ class Trial:
     planned_reach
         (n,): the chance of contact that the operator planned with.
     stayed
-        (n,): active when the outcome months ended.
+        (n,): active when the outcome months ended, if away in between or not.
     left_early
-        (n,): left within the churn model's horizon.
+        (n,): left within the churn model's horizon, coming back or not.
     margin_months
         (n,): months active within the outcome months, discounted.
     margin_amount
