@@ -23,7 +23,7 @@ LIMIT = 4.0
 WRONG = 1.03
 LEAVING = Schema(LIFECYCLE_SCHEMA[name] for name in (
     "join_month", "decision_time", "departure_time", "cause", "undecided", "undecided_prob", "hazard",
-    "cumulated_hazard", "active_next_prob"))
+    "cumulated_hazard", "active_next_prob", "lost"))
 
 
 def leavers(*drivers, months, join_month=0):

@@ -176,9 +176,9 @@ def test_a_running_discount_is_due_whoever_gave_it():
 
 
 def test_treating_one_id_changes_that_id_only():
-    one = Treatment(np.array([77]), np.array([0.1]), np.array([DISCOUNT], np.int8))
+    one = Treatment(np.array([78]), np.array([0.1]), np.array([DISCOUNT], np.int8))
     reference, twin = run(MANY, None), run(MANY, one)
-    others = np.delete(np.arange(600), 77)
+    others = np.delete(np.arange(600), 78)
     assert_same((twin[0].take(others), {name: values[:, others] for name, values in twin[1].items()}),
                 (reference[0].take(others), {name: values[:, others] for name, values in reference[1].items()}))
     assert not same(twin[0], reference[0])

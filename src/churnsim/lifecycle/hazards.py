@@ -73,8 +73,8 @@ class HazardTable:
             if not written.isdisjoint((term := covariate(name)).reads):
                 _add_change(term.compute(after), term.compute(before), users, weights, change)
         if not written.isdisjoint(OFFER_COLUMNS):
-            _change_effect(*(before[name] for name in OFFER_COLUMNS), *(after[name] for name in OFFER_COLUMNS),
-                           self.habituation, self.log_multipliers, change)
+            _change_effect(self.habituation, self.log_multipliers, change,
+                           *(block[name] for block in (before, after) for name in OFFER_COLUMNS))
         _exponential(change)
         change *= hazards
         return change
@@ -108,9 +108,9 @@ def _effect(offered: Ids, code: Int8, responsiveness: Float32, accepted_before: 
 
 
 @njit
-def _change_effect(code: Int8, left: Int8, responsiveness: Float32, accepted_before: Float32, code_after: Int8,
-                   left_after: Int8, responsiveness_after: Float32, accepted_after: Float32, habituation: np.float32,
-                   log_multipliers: Float32, change: Float32) -> None:
+def _change_effect(habituation: np.float32, log_multipliers: Float32, change: Float32, code: Int8, left: Int8,
+                   responsiveness: Float32, accepted_before: Float32, code_after: Int8, left_after: Int8,
+                   responsiveness_after: Float32, accepted_after: Float32) -> None:
     zero = np.float32(0.0)
     for j in range(change.shape[1]):
         if left[j] <= 0 and left_after[j] <= 0:

@@ -13,11 +13,11 @@ from churnsim.lifecycle.hazards import HazardTable
 from churnsim.lifecycle.incidence import incidence
 from churnsim.lifecycle.market import make_market
 from churnsim.lifecycle.settings import Cause
-from churnsim.lifecycle.treatment import everybody
+from churnsim.lifecycle.treatment import contacts, everybody
 from churnsim.offers.settings import Offer
 from churnsim.offers.table import offer_table
 
-from ..examples import CELLS, KEY, REGIONS, constant, draws_of, lifecycle, market, subscribers
+from ..examples import CELLS, KEY, REGIONS, constant, draws_of, engine, lifecycle, market, subscribers, varied
 
 
 def table_of(causes=("price",), **offers):
@@ -120,3 +120,35 @@ def test_leaving_by_cause_adds_up_to_leaving():
     engine.run([(base, everybody(400, contact_time=0.3, accepted=1))], start=0, months=8, realise=False,
                observe=lambda block: last.append(block["cumulated_hazard"].copy()))
     assert summed == pytest.approx(1.0 - np.exp(-last[-1]), rel=1e-6)
+
+
+@pytest.mark.parametrize("time", [0.0, 0.9])
+def test_a_contact_in_vain_moves_no_money_even_of_those_who_come_back(time):
+    """Half are on notice, half left two months ago; each is contacted and "accepts" one of the offers or none."""
+    start, n = 3, 4000
+    world = engine(lifecycle(win_back={"return_prob": 0.3, "persistence": 0.6, "hazard_factor": 1.7,
+                                       "cause_factors": {"service": 0.8, "price": 1.0, "gone": 0.3}}))
+    base = varied(np.arange(n))
+    world.run([(base, None)], start=0, months=start)
+    on_notice = base.ids % 2 == 0
+    base["decision_time"] = np.where(on_notice, start - 0.1, start - 2.5)
+    base["departure_time"] = base["decision_time"] + 1.0 / 3.0
+    base["cause"], base["return_factor"] = 1, 1.0
+    base["discount_left_months"], base["discount_share"] = 4, 0.1
+    money = {}
+
+    def keep(block):
+        for active, billed, undecided in (("active", "billed", "undecided"),
+                                          ("active_prob", "billed_prob", "undecided_prob")):
+            once = world.offers.direct_cost(block["accepted"], block["lines"])
+            money[block.arm, block.month.number, active] = np.array([
+                block[active] * block["revenue"], block[active] * block["cost_to_serve"],
+                block[billed] * (block["discount"] + block["upkeep"]), block[undecided] * once])
+
+    contacted = contacts(np.full(n, time), (base.ids % 5).astype(np.int8))
+    world.run([(base, None), (base.copy(), contacted)], start=start, months=6, block=n, observe=keep)
+    assert (base["spell"] > 0).mean() > 0.2
+    for (arm, month, active), values in money.items():
+        if arm == 0:
+            np.testing.assert_array_equal(money[1, month, active], values, err_msg=f"{active} {month}")
+            assert month == start or (values[0] > 0.0).any()

@@ -10,7 +10,7 @@ from churnsim.core.compiled import njit
 from churnsim.lifecycle.block import Array, Block, Draws, Float32, Float64, Ids, Month
 from churnsim.lifecycle.driver import Change, Driver
 from churnsim.lifecycle.settings import Contact
-from churnsim.lifecycle.treatment import apply, fade, nobody
+from churnsim.lifecycle.treatment import Treatment, apply, fade, nobody
 from churnsim.offers.table import OfferTable
 
 NOBODY = nobody()
@@ -34,18 +34,29 @@ class Offers:
         self._runs_on = (table.discount_months > 0) | (table.monthly_cost_amount > 0.0)
 
     def when(self, block: Block, month: Month, draws: Draws) -> tuple[Ids, Float64]:
-        """Return the contacts of the run's first month."""
+        """Return the contacts of the run's first month that move somebody."""
         treatment = block.treatment if month.first and block.treatment is not None else NOBODY
-        return treatment.row, treatment.time
+        some = self._moving(block, treatment)
+        return treatment.row[some], treatment.time[some]
 
     def act(self, block: Block, rows: Ids, hits: Ids, month: Month, draws: Draws) -> None:
         """Apply contacts and what was accepted in them."""
         assert block.treatment is not None
-        code = block.treatment.accepted[hits]
-        # An offer to come back does nothing to those on the network, and any other nothing to those who had left.
+        code = block.treatment.accepted[self._moving(block, block.treatment)[hits]]
+        # An offer to come back does nothing to those on the network.
         code = np.where(self.table.brings_back[code] == block["lost"][rows], code, np.int8(0))
         apply(block, rows, code, offers=self.table, contact=self.contact)
         block["accepted"][rows] = np.maximum(block["accepted"][rows], code)
+
+    def _moving(self, block: Block, treatment: Treatment) -> Ids:
+        """Return the positions of contacts that are not in vain.
+
+        Who had decided before the run is moved by none but an offer taken to come back: any other change would come to
+        money after a return.
+        """
+        lost = block["lost"][treatment.row]
+        undecided = block["decision_time"][treatment.row] >= block.month.number
+        return np.flatnonzero(np.where(lost, self.table.brings_back[treatment.accepted], undecided))
 
     def step(self, block: Block, month: Month, draws: Draws) -> None:
         """Remember when an offer was given, and let discounts, shocks and effects run down."""
@@ -60,7 +71,7 @@ class Offers:
     def driver(self) -> Driver:
         """Return the driver."""
         touched = (*MET, *CHANGED, *STARTED)
-        reads = ("payment", "attention", "inertia", "attitude", "lines", "need", "lost", *touched)
+        reads = ("payment", "attention", "inertia", "attitude", "lines", "need", "lost", "decision_time", *touched)
         return Driver("offers", self.step, reads=("accepted", "undecided_prob", "discount_left_months", *FADING),
                       writes=("given_time", "given_prob", *FADING),
                       changes=(Change("contact", reads, touched, self.when, self.act),))
