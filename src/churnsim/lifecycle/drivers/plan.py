@@ -9,9 +9,10 @@ import numpy as np
 
 from churnsim.core.compiled import njit
 from churnsim.core.draws import stream
+from churnsim.core.smooth import exp_scalar, logit
 from churnsim.lifecycle.block import Array, Block, Draws, Float32, Ids, Month
 from churnsim.lifecycle.chance import chance
-from churnsim.lifecycle.covariates import columns_read
+from churnsim.lifecycle.covariates import columns_read, weighted_sum
 from churnsim.lifecycle.driver import Driver
 from churnsim.lifecycle.market import Market
 from churnsim.lifecycle.settings import LifecycleSettings
@@ -19,7 +20,7 @@ from churnsim.population.categories import BRAND_TIERS, VALUE_TIERS
 
 EVENTS = stream("lifecycle.plan")
 LOW, MID, HIGH = range(len(VALUE_TIERS))
-MOST_LINES = np.iinfo(np.int16).max
+MOST_LINES = int(np.iinfo(np.int16).max)
 # A move to low value counts as a fall from high value for so many months after the account was last of high value.
 FALL_MONTHS = 12
 
@@ -33,23 +34,48 @@ def step(settings: LifecycleSettings, block: Block, month: Month, draws: Draws) 
     """
     s = settings.plan
     u_change, u_down, u_tier, u_line = draws.lanes(EVENTS)
-    joined = block["join_month"] <= month.number
-    changing = np.flatnonzero((u_change < chance(s.change_prob, s.change_log_odds, block)) & joined)
-    several = np.flatnonzero((block["lines"] > 1) & joined)
-    lost = u_line[several] < chance(s.line_loss_prob, s.line_loss_log_odds, block, several)
-    gained = ~lost & (u_line[several] > np.float32(1.0 - s.line_gain_prob)) & (block["lines"][several] < MOST_LINES)
+    changing, fewer, more = (np.empty(len(block), np.bool_) for _ in range(3))
+    _draw(month.number, u_change, u_line, weighted_sum(s.change_log_odds, block, intercept=logit(s.change_prob)),
+          weighted_sum(s.line_loss_log_odds, block, intercept=logit(s.line_loss_prob)),
+          np.float32(1.0 - s.line_gain_prob), block["join_month"], block["lines"], changing, fewer, more)
+    rows, losing, gaining = (np.flatnonzero(some) for some in (changing, fewer, more))
     block["plan_change"] = 0
     block["downgraded"] = False
     block["lines_lost"] = 0
-    block["plan_change_stock"] *= np.float32(settings.service.stock_persistence)
-    down = u_down[changing] < chance(s.down_prob, s.down_log_odds, block, changing)
-    _change_plans(block, changing, down, u_tier[changing] < np.float32(s.tier_move_prob), s.step_share)
-    _change_lines(block, several[lost], -1)
-    _change_lines(block, several[gained], 1)
-    block["residual_need"] *= np.where(joined, np.float32(math.exp(-1.0 / s.need_decay_months)), np.float32(1.0))
+    down = u_down[rows] < chance(s.down_prob, s.down_log_odds, block, rows)
+    _fade(month.number, np.float32(settings.service.stock_persistence),
+          np.float32(math.exp(-1.0 / s.need_decay_months)), block["join_month"], block["plan_change_stock"],
+          block["residual_need"])
+    _change_plans(block, rows, down, u_tier[rows] < np.float32(s.tier_move_prob), s.step_share)
+    _change_lines(block, losing, -1)
+    _change_lines(block, gaining, 1)
     _value(block.ago("bill_amount", 0), block.ago("bill_amount", 1), block.ago("bill_amount", 2),
            np.float32(s.low_value_amount), np.float32(s.high_value_amount), block["value_tier"],
            block["high_value_left_months"], block["value_fell"])
+
+
+@njit
+def _draw(month: int, u_change: Float32, u_line: Float32, change_log_odds: Float32, loss_log_odds: Float32,
+          gains_above: np.float32, join_month: Array, lines: Array, changing: Array, fewer: Array, more: Array) -> None:
+    one = np.float32(1.0)
+    for j in range(changing.shape[0]):
+        changes = u_change[j] < one / (one + exp_scalar(-change_log_odds[j]))
+        changing[j] = changes & (join_month[j] <= month)
+    for j in range(fewer.shape[0]):
+        fewer[j] = u_line[j] < one / (one + exp_scalar(-loss_log_odds[j]))
+    for j in range(fewer.shape[0]):
+        several = (lines[j] > 1) & (join_month[j] <= month)
+        more[j] = several & (not fewer[j]) & (u_line[j] > gains_above) & (lines[j] < MOST_LINES)
+        fewer[j] = several & fewer[j]
+
+
+@njit
+def _fade(month: int, keep: np.float32, keep_need: np.float32, join_month: Array, stock: Float32, need: Float32
+          ) -> None:
+    for j in range(stock.shape[0]):
+        stock[j] *= keep
+    for j in range(need.shape[0]):
+        need[j] *= keep_need if join_month[j] <= month else np.float32(1.0)
 
 
 def _change_plans(block: Block, rows: Ids, down: Array, moves: Array, step_share: float) -> None:
