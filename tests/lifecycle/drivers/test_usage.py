@@ -88,7 +88,7 @@ def test_shopping_takes_traffic_away(days, until, shopping, share):
 
 @pytest.mark.parametrize("factor", [0.0, 0.3, 1.0])
 def test_mean_of_what_shopping_leaves(factor):
-    """u ** ((1 - m) / m) has mean m and variance m / (2 - m) - m ** 2."""
+    """Powers u ** ((1 - m) / m) have mean m and variance m / (2 - m) - m ** 2."""
     block = drawn(lifecycle(usage={"shopping_factor": factor, "noise_log_sd": 0.0, "idle_prob": 0.0}),
                   tenure_months=600, shopping=0, shopping_days=30.0)
     left = block.ago("usage_gb", 0).astype(np.float64) / 5.0
