@@ -207,7 +207,7 @@ def simulate_to(exp: Loaded, out: str | Path, *, replicate: int = 0, jobs: int |
 
 def twins(history: History, *, at_month: int | None = None, offers: Collection[str] | None = None,
           subscribers: Collection[int] | None = None, draws: int | None = None, channel: str | None = None,
-          realised: bool = False) -> pd.DataFrame:
+          realised: bool = False, lost_months: int = 0) -> pd.DataFrame:
     """Compute the true expected effect of a contact on each subscriber, by the offer accepted in it.
 
     Every subscriber lives the same futures with and without the contact; the clocks of leaving are
@@ -233,11 +233,15 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
     realised
         True adds what happens to the twins in the history's own future, one of many: ``_value_realised`` and
         ``_staying_realised`` (-1, 0 or 1). For looking at mechanisms; nobody can choose by it.
+    lost_months
+        Adds those who left within so many months before, at most the history's. Only they can take an offer that
+        brings back: for others it is a mere contact, as any other offer is for them.
 
     Returns
     -------
     DataFrame
-        One row for each subscriber on the network at the month's start, indexed by `subscriber`. For each
+        One row for each subscriber on the network at the month's start (or gone within `lost_months`), indexed by
+        `subscriber`. For each
         offer, and for ``contact``, a contact after which no offer was accepted: ``_value``, the expected
         change of discounted margin less offer cost over evaluation.horizon_months, contact cost not
         included; ``_value_se``, its standard error over the draws (NaN for one draw); ``_staying``, the
@@ -252,17 +256,19 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
     """
     month = history.month if at_month is None else at_month
     _require("at_month", month, 0, history.month)
+    _require("lost_months", lost_months, 0, month)
     e = _drawn(history.experiment, draws)
     for name in () if offers is None else offers:
         _require_known("offers", name, e.offers)
-        if e.offers[name].brings_back:
-            raise ConfigError(f"offers: {name!r} is for those who have left, who have no twins here; take it out")
+        if e.offers[name].brings_back and not lost_months:
+            raise ConfigError(f"offers: {name!r} is for those who have left; give lost_months, or take it out")
     if channel is not None:
         _require_known("channel", channel, e.channels)
     if month != history.month:
         history = _simulate(history.experiment, history.folder, replicate=history.replicate, month=month)
     world = _world(e, history.folder, replicate=history.replicate, month=month)
-    base = _asked(history.base.take(active_rows(history.base, month=month)), subscribers, month)
+    there = active_rows(history.base, month=month, lost_months=lost_months)
+    base = _asked(history.base.take(there), subscribers, month)
     contact_time = planned_contact_time(e.signals.list_delay_days)
     asked = [name for name in e.offers if name in (e.campaign.offers if offers is None else offers)]
     found = responses(base, world.inner_engines(), e.evaluation, offers=asked, month=month, contact_time=contact_time)

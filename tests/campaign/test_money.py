@@ -9,6 +9,7 @@ from small_world import small_world
 from churnsim.campaign.money import monthly_margin, offer_cost
 from churnsim.core.columns import Subscribers
 from churnsim.lifecycle.settings import CostToServe
+from churnsim.population.categories import STATES
 from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import Observed
 
@@ -51,3 +52,9 @@ def test_offer_cost_is_gifts_discounted_bills_and_running_cost() -> None:
     # Bills of the next months at 90: 20 % of two, 10 % of 24, the whole term of a ladder of two years.
     assert cost[0] == pytest.approx([3 * device, 9.0 * sum(factor[1:25]),
                                      15.0 + 2.0 + 18.0 * sum(factor[1:3]) + 4.0 * factor[1]])
+
+
+def test_margin_of_who_left_is_at_the_fee_of_the_last_plan() -> None:
+    lost = table()
+    lost["state"] = STATES.index("churned")
+    assert monthly_margin(lost, cost_to_serve(6.0)) == pytest.approx([90.0 * 0.7 - 18.0])

@@ -111,7 +111,8 @@ record: {panel_share: 0.5, snapshot: {month: 3, outcome_months: 2}}
 ALLOWED = {
     "offers.*.strategy": "a label; test_offer_effects tests that it stands in the table",
     "offers.*.ladder": "none here; test_settings and test_treatment test it",
-    "offers.*.brings_back": "false where those who have left are not eligible; test_checks tests that they go together",
+    "offers.*.brings_back": "goes with eligibility.states, as test_checks tests; test_win_back_campaign tests it",
+    "campaign.lost_months": "0 without an offer that brings back; test_win_back_campaign tests it",
     "offers.*.eligibility.cool_off_months": "nobody had an offer before; test_table tests it",
     "lifecycle.contact.fatigue_points": "nobody was contacted before; test_treatment tests it",
     "lifecycle.contact.stock_persistence": "the same",

@@ -197,7 +197,7 @@ def test_an_arm_for_nobody_has_zeros() -> None:
 def test_risk_and_effect_correlate_over_those_with_an_arm() -> None:
     allowed = np.array([[True], [True], [False], [True]])
     truth = Cell({}, {"allowed": allowed, "staying": np.array([[0.1], [0.2], [9.0], [0.3]])})
-    plan = Cell({}, {"risk": np.array([0.1, 0.2, 0.0, 0.9])})
+    plan = Cell({}, {"risk": np.array([0.1, 0.2, 0.0, 0.9]), "lost": np.zeros(4, bool)})
     assert stages.risk_and_effect(plan, truth) == pytest.approx(1.0)
     few = Cell({}, {"allowed": np.zeros((4, 1), bool), "staying": truth.arrays["staying"]})
     assert stages.risk_and_effect(plan, few) == 0.0

@@ -241,9 +241,21 @@ def test_who_pays_in_advance_and_left_is_silent() -> None:
     lately = observe(left_before(7.5, payment=1), month=8, settings=settings(usage_noise_log_sd=0.0), key=KEY)
     assert (lately["usage_gb"] == 2.0).all() and lately["recharge_days"][0] == 15.0
     assert lately["app_logins"][0] == 3.0 and lately["balance_amount"][0] == 0.0
-    for kept in (left_before(8.5, payment=1), left_before(6.5, payment=0)):
-        table = observe(kept, month=8, settings=settings(usage_noise_log_sd=0.0), key=KEY)
-        assert all(np.array_equal(table[name], kept[name]) for name in OBSERVED)
+    kept = left_before(8.5, payment=1)
+    table = observe(kept, month=8, settings=settings(usage_noise_log_sd=0.0), key=KEY)
+    assert all(np.array_equal(table[name], kept[name]) for name in OBSERVED)
+
+
+def test_who_left_and_is_missed_is_churned_and_silent() -> None:
+    """Who pays after use at once, who pays in advance after 90 days: left at 6.5 and at 4.5."""
+    for left, payment, churned in ((6.5, 0, True), (6.5, 1, False), (4.5, 1, True), (8.5, 0, False)):
+        before = left_before(left, payment=payment)
+        table = observe(before, month=8, settings=settings(usage_noise_log_sd=0.0), key=KEY)
+        assert (table["state"][0] == STATES.index("churned")) == churned
+        assert before["state"][0] != STATES.index("churned")
+        assert (table.lag("bill_amount", month=8, months_ago=1)[0] == 0.0) == (left <= 7.0)
+        # Stocks of the account are no recharges of it: only who pays in advance waits for one.
+        assert table["recharge_days"][0] == max(before["recharge_days"][0], 30 * (8 - left) * payment)
 
 
 def test_noise_is_on_usage_alone_and_the_delay_on_nothing(base: Subscribers) -> None:

@@ -9,16 +9,18 @@ import numpy.typing as npt
 
 from churnsim.core.clock import discount_factor
 from churnsim.lifecycle.settings import CostToServe
-from churnsim.offers.table import OfferTable
+from churnsim.offers.table import OfferTable, recent_bill
 from churnsim.signals.observe import Observed
 
 Float64 = npt.NDArray[np.float64]
 
 
 def monthly_margin(table: Observed, cost: CostToServe) -> Float64:
-    """Return monthly revenue less cost to serve, by the last three bills, (n,) amount; may be negative."""
-    bills = [table.lag("bill_amount", month=table.month, months_ago=ago) for ago in (1, 2, 3)]
-    bill = np.mean(bills, axis=0, dtype=np.float64)
+    """Return monthly revenue less cost to serve, by the last three bills, (n,) amount; may be negative.
+
+    Of who has left, what it would be at the fee of the last plan.
+    """
+    bill = recent_bill(table, month=table.month)
     return np.asarray(bill * (1.0 - cost.share_of_revenue) - cost.fixed_amount * table["lines"])
 
 

@@ -19,7 +19,7 @@ from churnsim.core.draws import choice, stream
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.default import Lifecycle
 from churnsim.lifecycle.treatment import Treatment, contacts
-from churnsim.signals.observe import Observed, features, listed_rows, observe
+from churnsim.signals.observe import CHURNED, Observed, features, listed_rows, observe
 from churnsim.signals.settings import SignalsSettings
 from churnsim.uplift.trial import CONTROL, Trial
 
@@ -36,7 +36,8 @@ def may_contact(table: Observed, kind: str) -> Flags:
 
 
 def run_pilot(base: Subscribers, settings: PilotSettings, *, tries: Sequence[str], engine: Lifecycle,
-              signals: SignalsSettings, channels: Channels, capacity: CapacitySettings, rate_annual: float) -> Trial:
+              signals: SignalsSettings, channels: Channels, capacity: CapacitySettings, rate_annual: float,
+              lost_months: int = 0) -> Trial:
     """Assign, contact and follow the pilot's subscribers, and return the table of the trial.
 
     Parameters
@@ -47,15 +48,23 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, tries: Sequence[str
         Names of the offers, an arm each.
     rate_annual
         Discount rate of the outcome "margin_months" and of planned offer cost.
+    lost_months
+        Those who left within so many months take part too: they are assigned offers that bring back, the others the
+        others.
     """
     offers, month, channel = engine.offers, settings.start_month, channels[settings.channel]
     engine.run([(base, None)], start=0, months=month)
-    base = base.take(listed_rows(base, month=month, silent_days=signals.silent_days))
+    base = base.take(listed_rows(base, month=month, silent_days=signals.silent_days, lost_months=lost_months))
     base = base.take(np.flatnonzero(may_contact(Observed(base, month), channel.kind)))
     table = observe(base, month=month, settings=signals, key=engine.key)
-    arm_share = (1.0 - settings.control_share) / len(tries)
-    shares = [settings.control_share, *[arm_share] * len(tries)]
-    arm = choice(engine.key, ASSIGNMENT, base.ids, shares, month=month)
+    lost = table["state"] == CHURNED
+    back = np.array([offers.settings[name].brings_back for name in tries])
+    arm = np.zeros(len(base), np.int64)
+    for group, own in ((~lost, ~back), (lost, back)):
+        arm_share = (1.0 - settings.control_share) / max(own.sum(), 1)
+        shares = [settings.control_share, *[arm_share] * int(own.sum())] if own.any() else [1.0]
+        codes = np.concatenate([[0], 1 + np.flatnonzero(own)])
+        arm[group] = codes[choice(engine.key, ASSIGNMENT, base.ids[group], shares, month=month)]
     eligible = np.column_stack([offers.eligible(name, table, month=month) for name in tries])
     offered = np.flatnonzero((arm > 0) & eligible[np.arange(len(arm)), np.maximum(arm - 1, 0)])
     code = np.array([offers.code(name) for name in tries], np.int64)[arm[offered] - 1]
@@ -78,7 +87,8 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, tries: Sequence[str
         left_early=left_early, margin_months=margin_months,
         margin_amount=monthly_margin(table, engine.settings.cost_to_serve),
         offer_cost_amount=offer_cost(table, offers, tries, rate_annual=rate_annual),
-        contact_cost_amount=plan.cost_amount)
+        contact_cost_amount=plan.cost_amount, lost=lost,
+        for_lost=tuple(name for name in tries if offers.settings[name].brings_back))
 
 
 def _follow(base: Subscribers, treatment: Treatment, engine: Lifecycle, settings: PilotSettings,

@@ -18,6 +18,9 @@ class CampaignSettings(Settings):
     """Offers that the pilot tries and plans may use; the others of the catalogue stay out."""
     channels: tuple[str, ...]
     """Channels that plans may use."""
+    lost_months: Annotated[int, Field(strict=True, ge=0, le=60)] = 0
+    """Those who left within so many months may be listed too, for offers that bring back; 0: only those whom the
+    operator counts as active."""
     deadline_days: Annotated[float, Field(strict=True, gt=0.0, le=30.0)]
     """Days from the start of the campaign month after which an order is not worked any more."""
 

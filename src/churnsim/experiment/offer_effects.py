@@ -20,10 +20,12 @@ from churnsim.evaluation.catalogue import CONTACT, Candidates, offer_effects
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.stages import decision_base, history
 from churnsim.experiment.world import World, make_world
-from churnsim.signals.observe import Observed, active_rows, observe
+from churnsim.signals.observe import CHURNED, Observed, observe
 
 MAX_YEARS = 10
 MAX_DRAWS = 1000
+# Offers that bring back are tried on those who left within so many months.
+LOST_MONTHS = 6
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def offers_table(exp: Loaded, *, offers: Collection[str] | None = None, years: i
     exp
         A loaded experiment; offers are made at the start of its campaign month.
     offers
-        Names; None: the whole catalogue, but for offers to those who have left.
+        Names; None: the whole catalogue.
     years
         Horizon, 1 to 10.
     draws
@@ -91,16 +93,15 @@ def offers_table(exp: Loaded, *, offers: Collection[str] | None = None, years: i
     for name, value, most in (("years", years, MAX_YEARS), ("draws", draws, MAX_DRAWS)):
         if not 1 <= value <= most:
             raise ConfigError(f"{name}: must be 1 to {most} (got {value})")
-    asked = [name for name, offer in e.offers.items() if not offer.brings_back] if offers is None else list(offers)
+    asked = list(e.offers if offers is None else offers)
     for name in asked:
         _require_known("offer", name, e.offers)
-        if e.offers[name].brings_back:
-            raise ConfigError(f"offers: {name!r} is for those who have left, whom this table leaves out; take it out")
     _require_known("channel", channel, e.channels)
     evaluation = e.evaluation.model_copy(update={"inner_draws": draws, "horizon_months": MONTHS_PER_YEAR * years + 1})
-    world = make_world(e.model_copy(update={"evaluation": evaluation}), replicate=replicate, folder=exp.folder)
+    campaign = e.campaign.model_copy(update={"lost_months": LOST_MONTHS})
+    world = make_world(e.model_copy(update={"evaluation": evaluation, "campaign": campaign}), replicate=replicate,
+                       folder=exp.folder)
     base = decision_base(history(world), world.engine.schema)
-    base = base.take(active_rows(base, month=e.campaign_month))
     table = observe(base, month=e.campaign_month, settings=e.signals, key=world.key)
     candidates = _candidates(world, base, table, asked, channel)
     effects = offer_effects(base, lambda watch: world.inner_engines(watch=watch), candidates=candidates, years=years,
@@ -110,17 +111,19 @@ def offers_table(exp: Loaded, *, offers: Collection[str] | None = None, years: i
     place = list(effects.columns).index("net_value_per_acceptor")
     effects.insert(place, "contact_cost_per_acceptor", effects["offer"].map(cost))
     effects.insert(1, "strategy", [e.offers[name].strategy if name in e.offers else "" for name in effects["offer"]])
-    return OfferEffects(effects, e.name, e.preset, e.seed, replicate, len(base), e.campaign_month, draws, channel,
-                        e.currency)
+    return OfferEffects(effects, e.name, e.preset, e.seed, replicate, len(candidates[CONTACT].rows), e.campaign_month,
+                        draws, channel, e.currency)
 
 
 def _candidates(world: World, base: Subscribers, table: Observed, offers: Collection[str], channel: str
                 ) -> dict[str, Candidates]:
-    """Return who may have each offer and accepts how likely; a mere contact is anybody's."""
+    """Return who may have each offer and accepts how likely; a mere contact is anybody's on the network."""
     e, month = world.experiment, world.experiment.campaign_month
-    made = {CONTACT: Candidates(np.arange(len(base)), np.ones(len(base)))}
+    there = base["departure_time"] > month
+    made = {CONTACT: Candidates(np.flatnonzero(there), np.ones(int(there.sum())))}
     for name in offers:
-        rows = np.flatnonzero(world.offers.eligible(name, table, month=month))
+        may = world.offers.eligible(name, table, month=month) & (there | (table["state"] == CHURNED))
+        rows = np.flatnonzero(may)
         prob = acceptance_prob(e.offers[name], base.take(rows), engine=world.engine, month=month,
                                channel_factor=odds_factor(e.offers[name], channel, e.channels))
         made[name] = Candidates(rows, prob)

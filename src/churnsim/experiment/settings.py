@@ -227,6 +227,11 @@ def _check_campaign(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
 
 def _check_campaign_offers(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     offers, named, channel = experiment.offers, experiment.campaign.offers, experiment.pilot.channel
+    lost_months = experiment.campaign.lost_months
+    known = [offers[name] for name in named if name in offers]
+    if known and lost_months and not any(offer.brings_back for offer in known):
+        yield (("campaign", "lost_months"), "no offer of campaign.offers is for those who have left (brings_back); "
+               f"name one, or set it to 0 (got {lost_months})")
     if not named:
         yield ("campaign", "offers"), f"name at least one of {', '.join(offers)}"
     for k, name in enumerate(named):
@@ -235,8 +240,8 @@ def _check_campaign_offers(experiment: Experiment) -> Iterator[tuple[KeyPath, st
             yield at, f"no offer {name!r}; there are {', '.join(offers)}"
         elif name in named[:k]:
             yield at, f"{name!r} stands there twice; name it once"
-        elif offers[name].brings_back:
-            yield at, f"{name!r} is for those who have left, whom no plan lists; take it out"
+        elif offers[name].brings_back and not lost_months:
+            yield at, f"{name!r} is for those who have left; raise campaign.lost_months above 0, or take it out"
         elif offers[name].acceptance.channel_factors.get(channel) == 0.0:
             yield (("offers", name, "acceptance", "channel_factors", channel), "nobody accepts it through the pilot's "
                    "channel; raise it above 0 or take the offer out of campaign.offers")

@@ -144,6 +144,7 @@ def _make_jobs(simulation: Simulation) -> list[Job]:
     learns: dict[str, Any] = {}
     if simulation.has_campaign:
         learns = {name: plain[name] for name in (*PLAN_SECTIONS, "evaluation")}
+        learns |= {name: plain["campaign"][name] for name in ("offers", "lost_months")}
         jobs.append(Job(digest({"stage": MODELS, "reads": reads, "learns": learns}), 0, None))
         learns |= {"campaign": plain["campaign"], "policy": plain["policies"][e.simulation.policy]}
     reads |= {"record": plain["record"], "signals": plain["signals"], "months": e.simulation.months}
@@ -187,7 +188,8 @@ def _partition(simulation: Simulation, part: tuple[int, int], models: str | None
     panels = {"panel": False} | ({"panel_latent": True} if record.latent else {})
     panel = {name: Panel(record.panel_share, key=world.key, labels=labels, latent=latent)
              for name, latent in panels.items()}
-    before_campaign = _At(e.campaign_month, silent_days=e.signals.silent_days) if simulation.has_campaign else None
+    before_campaign = _At(e.campaign_month, silent_days=e.signals.silent_days,
+                          lost_months=e.campaign.lost_months) if simulation.has_campaign else None
     before_snapshot = _At(record.snapshot.month, silent_days=e.signals.silent_days) if record.snapshot else None
     outcome = _Outcome(len(base), record.snapshot) if record.snapshot else None
     observers: list[Observer] = [summary.observe, last_year.observe]
@@ -226,14 +228,15 @@ class _At:
     An observer of the month before.
     """
 
-    def __init__(self, month: int, *, silent_days: float) -> None:
+    def __init__(self, month: int, *, silent_days: float, lost_months: int = 0) -> None:
         self.month = month
         self.silent_days = silent_days
+        self.lost_months = lost_months
         self._parts: list[tuple[int, Subscribers]] = []
 
     def observe(self, block: Block) -> None:
         if block.month.number == self.month - 1:
-            rows = listed_rows(block, month=self.month, silent_days=self.silent_days)
+            rows = listed_rows(block, month=self.month, silent_days=self.silent_days, lost_months=self.lost_months)
             some = block.some(rows, tuple(column.name for column in block.schema.stored))
             self._parts.append((block.low, Subscribers(block.schema, some.ids, some.columns)))
 

@@ -48,7 +48,10 @@ Ids = npt.NDArray[np.int64]
 
 
 def history(world: World) -> Cell:
-    """Let the months before the campaign pass; keep those whom the operator counts as active when it starts."""
+    """Let the months before the campaign pass; keep those who may be listed when it starts.
+
+    These are whom the operator counts as active, and who left within ``campaign.lost_months``.
+    """
     e = world.experiment
     base = world.population()
     names = ("none", *world.engine.causes)
@@ -65,7 +68,8 @@ def history(world: World) -> Cell:
         np.minimum(first, decision, out=first)
 
     world.engine.run([(base, None)], start=0, months=e.campaign_month, observe=count)
-    rows = listed_rows(base, month=e.campaign_month, silent_days=e.signals.silent_days)
+    rows = listed_rows(base, month=e.campaign_month, silent_days=e.signals.silent_days,
+                       lost_months=e.campaign.lost_months)
     months = pd.DataFrame({"month": range(e.campaign_month), "subscribers": served,
                            "decided_to_leave": leavers.sum(axis=1)})
     causes = pd.DataFrame({"cause": names, "leavers": leavers.sum(axis=0)})
@@ -108,7 +112,8 @@ def fit_models(world: World) -> Models:
     e = world.experiment
     rate = e.evaluation.discount_rate_annual
     trial = run_pilot(world.pilot_population(), e.pilot, tries=e.campaign.offers, engine=world.engine,
-                      signals=e.signals, channels=e.channels, capacity=e.capacity, rate_annual=rate)
+                      signals=e.signals, channels=e.channels, capacity=e.capacity, rate_annual=rate,
+                      lost_months=e.campaign.lost_months)
     return Models(trial, e.uplift, churn_model=e.signals.churn_model,
                   risk_horizon_months=e.signals.risk_horizon_months, outcome_months=e.pilot.outcome_months,
                   horizon_months=e.evaluation.horizon_months, rate_annual=rate,
@@ -123,7 +128,8 @@ def _predictions(world: World, models: Models, base: Subscribers, learners: Coll
     reach, contact_cost, allowed = world.reach(table)
     arms = world.arms()
     pilot_arm = [k for k, arm in enumerate(arms) if arm.channel == e.pilot.channel]
-    predicted = models.predict(features(table), planned_reach=reach[:, pilot_arm[0]], learners=learners)
+    lost = table["state"] == STATES.index("churned")
+    predicted = models.predict(features(table), planned_reach=reach[:, pilot_arm[0]], learners=learners, lost=lost)
     column = [e.campaign.offers.index(arm.offer) for arm in arms]
     factor = np.array([odds_factor(e.offers[arm.offer], arm.channel, e.channels)
                        / odds_factor(e.offers[arm.offer], e.pilot.channel, e.channels) for arm in arms])
@@ -133,7 +139,7 @@ def _predictions(world: World, models: Models, base: Subscribers, learners: Coll
     share = np.divide(accept, predicted.accept[:, column], out=np.zeros_like(accept), where=accept > 0)
     cost = offer_cost(table, world.offers, e.campaign.offers, rate_annual=e.evaluation.discount_rate_annual)
     arrays = {"reach": reach, "contact_cost": contact_cost, "allowed": allowed, "accept": accept,
-              "offer_cost": cost[:, column], "risk": predicted.risk,
+              "offer_cost": cost[:, column], "risk": predicted.risk, "lost": lost,
               "margin": monthly_margin(table, e.lifecycle.cost_to_serve)}
     for name, months in predicted.months.items():
         arrays[f"months.{name}"] = months[:, column] * share
@@ -322,9 +328,12 @@ def _lists(knows: Plan, choice: Choice, effects: TrueEffects) -> pd.DataFrame:
 
 
 def risk_and_effect(plan_cell: Cell, truth_cell: Cell) -> float:
-    """Return Spearman's correlation of predicted risk and the best true effect on staying of allowed arms."""
+    """Return Spearman's correlation of predicted risk and the best true effect on staying of allowed arms.
+
+    Of those on the network, as far as the operator knows.
+    """
     best = np.where(truth_cell.arrays["allowed"], truth_cell.arrays["staying"], -np.inf).max(axis=1)
-    rows = np.isfinite(best)
+    rows = np.isfinite(best) & ~plan_cell.arrays["lost"]
     if rows.sum() < 3:
         return 0.0
     return float(spearmanr(plan_cell.arrays["risk"][rows], best[rows]).statistic)

@@ -88,16 +88,18 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
     plain = e.plain()
     world = world_reads(e, folder)
     planning = {name: plain[name] for name in PLAN_SECTIONS}
-    evaluation, channels = plain["evaluation"], plain["campaign"]["channels"]
+    evaluation = plain["evaluation"]
+    campaign = {name: plain["campaign"][name] for name in ("offers", "channels", "lost_months")}
+    listed = {"silent_days": plain["signals"]["silent_days"], "lost_months": plain["campaign"]["lost_months"]}
 
     def key(stage: str, replicate: int, needs: tuple[str, ...], reads: Mapping[str, Any]) -> str:
         return digest({"stage": stage, "replicate": replicate, "needs": needs, "reads": reads,
                        "code": surroundings()})
 
     for replicate in range(e.replicates):
-        first = key("history", replicate, (), world)
+        first = key("history", replicate, (), {**world, "listed": listed})
         yield Task(first, "history", scenario, replicate, None, (), e, folder)
-        reads = {"planning": planning, "evaluation": evaluation, "channels": channels}
+        reads = {"planning": planning, "evaluation": evaluation, "campaign": campaign}
         knows = key("plan", replicate, (first,), reads)
         yield Task(knows, "plan", scenario, replicate, None, (first,), e, folder)
         judge = key("truth", replicate, (first,), {k: v for k, v in reads.items() if k != "planning"} | {

@@ -129,8 +129,8 @@ class Offer(Settings):
     return_factor: NonNegative = 1.0
     """Factor on the chance to come back of those who leave while the effect lasts (reinstall card)."""
     brings_back: bool = False
-    """True: an offer to bring back those who have left. It stands in the catalogue only: plans, the pilot and the
-    table of offers refuse it, since they know those on the network alone."""
+    """True: an offer to those who have left. Whoever had left when the month of the contact began and takes it is back
+    when the next month starts; it does nothing to others."""
     eligibility: Eligibility = Eligibility()
     acceptance: Acceptance
 

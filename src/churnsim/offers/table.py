@@ -36,6 +36,7 @@ LOCALITY_CODES = _codes(Locality)
 STATE_CODES = _codes(State, 1)
 NEED_CODES = _codes(Need, 1)
 SUSPENDED = STATE_CODES["suspended"]
+CHURNED = STATE_CODES["churned"]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Flags = npt.NDArray[np.bool_]
@@ -101,7 +102,7 @@ class OfferTable:
     def eligible(self, name: str, base: Subscribers, *, month: int) -> Flags:
         """Return who may be given the offer at the start of `month`, (n,) bool, from observed columns alone."""
         rule = self.settings[name].eligibility
-        bill = np.mean([base.lag("bill_amount", month=month, months_ago=ago) for ago in (1, 2, 3)], axis=0)
+        bill = recent_bill(base, month=month)
         most = np.inf if rule.max_bill_amount is None else rule.max_bill_amount
         return np.asarray(
             _among(base["customer_type"], rule.customer_types, CUSTOMER_TYPE_CODES)
@@ -115,6 +116,13 @@ class OfferTable:
             & (base["spell_months"] >= rule.min_tenure_months) & (base["spell_months"] <= rule.max_tenure_months)
             & (bill >= rule.min_bill_amount) & (bill <= most)
             & (base["months_since_offer"] >= rule.cool_off_months))
+
+
+def recent_bill(base: Subscribers, *, month: int) -> Float64:
+    """Return the mean bill of the last three months, (n,); of who has left, the fee of the last plan."""
+    bills = [base.lag("bill_amount", month=month, months_ago=ago) for ago in (1, 2, 3)]
+    mean = np.mean(bills, axis=0, dtype=np.float64)
+    return np.where(base["state"] == CHURNED, base["plan_price_amount"].astype(np.float64), mean)
 
 
 def _among(values: npt.NDArray[Any], names: tuple[str, ...], codes: dict[str, int]) -> Flags:

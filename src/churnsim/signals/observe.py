@@ -23,7 +23,7 @@ from churnsim.signals.settings import SignalsSettings
 Float64 = npt.NDArray[np.float64]
 
 OBSERVED = Schema(column for column in SCHEMA.values() if column.visibility == "observed")
-SUSPENDED = STATES.index("suspended")
+SUSPENDED, CHURNED = STATES.index("suspended"), STATES.index("churned")
 PREPAID = PAYMENTS.index("prepaid")
 USAGE_NOISE = stream("signals.usage_noise")
 DAYS_PER_MONTH = 30.0
@@ -52,26 +52,30 @@ class Observed(Subscribers):
 def observe(base: Subscribers, *, month: int, settings: SignalsSettings, key: Key) -> Observed:
     """Return the operator's table at the start of `month`: a copy, with the systems' errors.
 
-    Usage is reported with an error; who pays in advance and left is silent; the rest is as dirty as
-    ``signals.data_quality`` says.
+    Usage is reported with an error; who left is silent, and `churned` once the operator knows it: prepaid ones after
+    ``signals.silent_days``, others at once; the rest is as dirty as ``signals.data_quality`` says.
     """
     table = Observed(base.copy(), month)
     for ago in range(1, HISTORY_MONTHS + 1):
         error = settings.usage_noise_log_sd * normal(key, USAGE_NOISE, table.ids, month=month, index=ago)
         table.lag("usage_gb", month=month, months_ago=ago)[...] *= np.exp(error)
     _silence(table, base["departure_time"])
+    active = listed_rows(base, month=month, silent_days=settings.silent_days)
+    lost = base["departure_time"] <= month
+    lost[active] = False
+    table["state"][lost] = CHURNED
     table.missing = spoil(table, month=month, settings=settings.data_quality, key=key)
     table.has_outliers = settings.data_quality.outlier_share > 0.0
     return table
 
 
 def _silence(table: Observed, departure_time: Float64) -> None:
-    """Show those who pay in advance and left as they are seen: no use, no bill, no recharge.
+    """Show those who left as they are seen: no use, no bill, no recharge.
 
     Months count as a whole: the month of leaving shows its use, each later one 0. Stocks, which hold contacts and
     complaints of the time before, run on as they would have [simplification].
     """
-    rows = np.flatnonzero((departure_time <= table.month) & (table["payment"] == PREPAID))
+    rows = np.flatnonzero(departure_time <= table.month)
     if not len(rows):
         return
     departure = departure_time[rows]
@@ -80,7 +84,8 @@ def _silence(table: Observed, departure_time: Float64) -> None:
         for name in HISTORIES:
             table.lag(name, month=table.month, months_ago=ago)[gone] = 0.0
     days = (DAYS_PER_MONTH * (table.month - departure)).astype(np.float32)
-    table["recharge_days"][rows] = np.maximum(table["recharge_days"][rows], days)
+    prepaid = table["payment"][rows] == PREPAID
+    table["recharge_days"][rows[prepaid]] = np.maximum(table["recharge_days"][rows], days)[prepaid]
     for name in ("balance_amount", "ticket_open"):
         table[name][rows] = 0
     gone = rows[departure <= table.month - 1]
@@ -88,23 +93,27 @@ def _silence(table: Observed, departure_time: Float64) -> None:
         table[name][gone] = 0
 
 
-def active_rows(base: Subscribers, *, month: int) -> npt.NDArray[np.int64]:
+def active_rows(base: Subscribers, *, month: int, lost_months: int = 0) -> npt.NDArray[np.int64]:
     """Return the positions of those on the network at the start of `month`.
 
-    Who has decided to leave but is still served is among them: the operator cannot know.
+    Who has decided to leave but is still served is among them: the operator cannot know. With `lost_months`, those who
+    left within so many months are too.
     """
-    return np.flatnonzero((base["join_month"] < month) & (base["departure_time"] > month))
+    return np.flatnonzero((base["join_month"] < month) & (base["departure_time"] > month - lost_months))
 
 
-def listed_rows(base: Subscribers, *, month: int, silent_days: float) -> npt.NDArray[np.int64]:
+def listed_rows(base: Subscribers, *, month: int, silent_days: float, lost_months: int = 0
+                ) -> npt.NDArray[np.int64]:
     """Return the positions of those who stand in the operator's table of the active at the start of `month`.
 
     These are the ones on the network, and who pays in advance and left less than `silent_days` ago: the operator
     sees a subscriber that makes no use of the network, and no departure. Such a one can be listed and contacted, in
-    vain. The truth about who is there is :func:`active_rows`.
+    vain. The truth about who is there is :func:`active_rows`. With `lost_months`, those who left within so many months
+    stand there too, if the operator knows it as churned.
     """
     silent = (base["payment"] == PREPAID) & (base["departure_time"] > month - silent_days / DAYS_PER_MONTH)
-    return np.flatnonzero((base["join_month"] < month) & ((base["departure_time"] > month) | silent))
+    known = base["departure_time"] > month - lost_months
+    return np.flatnonzero((base["join_month"] < month) & (known | silent))
 
 
 def features(table: Observed) -> pd.DataFrame:

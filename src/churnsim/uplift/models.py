@@ -32,6 +32,7 @@ from churnsim.uplift.settings import Learner, UpliftSettings
 from churnsim.uplift.trial import CONTROL, Trial
 
 Float64 = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 # Depths that a ranking campaign tries on the pilot, as shares of those who may get the offer.
 DEPTHS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -94,14 +95,16 @@ class Models:
         self.settings = settings
         self._outcome_months, self._horizon, self._rate = outcome_months, horizon_months, rate_annual
         seed = integer_seed(key)
-        control = trial.assigned == CONTROL
+        control = (trial.assigned == CONTROL) & trial.here
         if not control.any():
             raise DataError("pilot: nobody was assigned to control; enlarge pilot.size or "
                             "pilot.control_share")
         self.churn = ChurnModel(churn_model, horizon_months=risk_horizon_months, seed=seed)
         self.churn.fit(trial.X[control], trial.left_early[control])
-        risk = self.churn.predict(trial.X)
-        self.base_rate = float(monthly_rate(risk, horizon_months=risk_horizon_months).mean())
+        known = self.churn.predict(trial.X)[trial.here]
+        self.mean_risk = float(known.mean())
+        self.base_rate = float(monthly_rate(known, horizon_months=risk_horizon_months).mean())
+        risk = self._risk(trial.X, ~trial.here)
         self._accept = {name: _AcceptModel(trial, name) for name in trial.offers}
         outcomes = {"stayed": trial.stayed.astype(np.float64),
                     "margin_months": trial.margin_months + trial.stayed * self.months_after(risk)}
@@ -124,6 +127,10 @@ class Models:
         self.best = {ranking: self._best_campaign(trial, ranking, scores["margin_months"], key)
                      for ranking in RANKINGS}
 
+    def _risk(self, X: pd.DataFrame, lost: Flags) -> Float64:
+        """Return the chance of leaving; who has left and comes back leaves as often as the average [assumption]."""
+        return np.where(lost, self.mean_risk, self.churn.predict(X))
+
     def months_after(self, risk: Float64) -> Float64:
         """Return the discounted months expected after the pilot's outcome months for those who stayed, (n,).
 
@@ -137,8 +144,8 @@ class Models:
             total += discount_factor(month, rate_annual=self._rate) * stay ** (month - self._outcome_months)
         return total
 
-    def predict(self, X: pd.DataFrame, *, planned_reach: Float64, learners: Collection[str] | None = None
-                ) -> Predictions:
+    def predict(self, X: pd.DataFrame, *, planned_reach: Float64, learners: Collection[str] | None = None,
+                lost: Flags | None = None) -> Predictions:
         """Return predictions for the rows of `X`.
 
         Parameters
@@ -150,8 +157,10 @@ class Models:
             are divided by it, valid because an unanswered attempt has no effect of its own.
         learners
             Names of those asked for; None: all.
+        lost
+            (n,) who has left; None: nobody.
         """
-        risk = self.churn.predict(X)
+        risk = self._risk(X, np.zeros(len(X), bool) if lost is None else lost)
         reach = np.maximum(planned_reach, self.settings.min_reach_prob)
         seen = range(self._outcome_months)
         half = sum(discount_factor(month, rate_annual=self._rate) for month in seen) / 2.0
@@ -174,7 +183,7 @@ class Models:
     def _best_campaign(self, trial: Trial, ranking: str, scores: Mapping[str, Float64], key: Key
                        ) -> BestCampaign:
         """Try every offer and depth on the pilot: value kept less planned cost, a subscriber of the pilot."""
-        risk = self.churn.predict(trial.X)
+        risk = self._risk(trial.X, ~trial.here)
         ids = trial.X.index.to_numpy(dtype=np.int64)
         order_by = {"random": uniform(key, RANDOM_ORDER, ids), "churn_risk": risk,
                     "risk_value": risk * trial.margin_amount}[ranking]

@@ -25,9 +25,9 @@ class Trial:
     X
         (n, features) at assignment.
     assigned
-        (n,) "control" or the name of the offer; the same probabilities for everybody.
+        (n,) "control" or the name of the offer; the same probabilities for everybody, but for those who had left.
     control_share
-        Probability of control; the offers share the rest equally.
+        Probability of control; the offers that may be assigned share the rest equally.
     eligible
         (n, K): who could be given each offer. Who was assigned an offer without being eligible got no contact
         and tells nothing about it.
@@ -47,6 +47,10 @@ class Trial:
         (n, K): planned cost of each offer on acceptance.
     contact_cost_amount
         (n,): planned cost of contact through the pilot's channel.
+    lost
+        (n,): had left, as far as the operator knew; None: nobody.
+    for_lost
+        Names of the offers to those, assigned to nobody else.
     """
 
     offers: tuple[str, ...]
@@ -63,6 +67,13 @@ class Trial:
     margin_amount: Float64
     offer_cost_amount: Float64
     contact_cost_amount: Float64
+    lost: Flags | None = None
+    for_lost: tuple[str, ...] = ()
+
+    @property
+    def here(self) -> Flags:
+        """Whether each was on the network, as far as the operator knew."""
+        return np.ones(len(self.X), bool) if self.lost is None else ~self.lost
 
     def rows_for(self, offer: str) -> npt.NDArray[np.int64]:
         """Return the rows that tell about an offer: eligible for it, and assigned to it or to control."""
@@ -71,6 +82,7 @@ class Trial:
 
     def propensity(self, offer: str) -> dict[str, float]:
         """Return the assignment probabilities among :meth:`rows_for`."""
-        arm_share = (1.0 - self.control_share) / len(self.offers)
+        alike = sum((name in self.for_lost) == (offer in self.for_lost) for name in self.offers)
+        arm_share = (1.0 - self.control_share) / alike
         total = self.control_share + arm_share
         return {CONTROL: self.control_share / total, offer: arm_share / total}
