@@ -68,9 +68,9 @@ def _move(lanes: Float32, u_idle: Float32, tenure: Array, growth: Float32, idle:
 
 
 @njit
-def _use(swing: Float32, u_leak: Float32, level: Float32, voice_level: Float32, shopping: Array, until: Float32, days: Float32,
-         state: Array, now: np.float32, power: np.float32, voice_share: np.float32, usage: Float32, minutes: Float32
-         ) -> None:
+def _use(swing: Float32, u_leak: Float32, level: Float32, voice_level: Float32, shopping: Array, until: Float32,
+         days: Float32, state: Array, now: np.float32, power: np.float32, voice_share: np.float32, usage: Float32,
+         minutes: Float32) -> None:
     zero, one, per_day = np.float32(0.0), np.float32(1.0), np.float32(1.0 / DAYS_PER_MONTH)
     for j in range(usage.shape[0]):
         ahead = min(max(until[j] - now, zero), one) if shopping[j] == 1 else zero
