@@ -75,7 +75,18 @@ def test_usage_before_by_hand() -> None:
     usage[0] = [4.0, 10, 12, 14]
     found = pd.DataFrame(_usage_before(rows(usage_gb=usage)))
     last = found[found["months_before"] == 1].set_index("who")["usage_index"]
-    assert last.to_dict() == {"left": 40.0, "stayed": 120.0}
+    # The leaver's mean of six months is 9, that of the others 10, 62 / 6 and 64 / 6.
+    assert last.to_dict() == pytest.approx({"left": 400 / 9, "stayed": 100 * (1 + 72 / 62 + 84 / 64) / 3})
+
+
+def test_a_heavy_user_counts_as_much_as_any() -> None:
+    usage = np.full((6, 4), 10.0)
+    usage[:, 1] = 1e6
+    usage[0, 1] = 0.0
+    usage[:, 3] = 0.0                           # no use at all: nothing to compare with
+    found = pd.DataFrame(_usage_before(rows(usage_gb=usage)))
+    last = found[found["months_before"] == 1].set_index("who")["usage_index"]
+    assert last.to_dict() == pytest.approx({"left": 100.0, "stayed": 50.0})
 
 
 @pytest.fixture(scope="module")

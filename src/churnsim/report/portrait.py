@@ -13,7 +13,7 @@ from churnsim.report.contents import Table, records
 from churnsim.report.figures import Picture
 from churnsim.report.page import Section, rendered
 from churnsim.report.portrait_figures import draw_portrait
-from churnsim.report.portrait_numbers import MONTHS, Portrait, make_portrait
+from churnsim.report.portrait_numbers import MONTHS, SIMULATED, Portrait, make_portrait
 from churnsim.report.words import interval, number, percent
 
 TITLES = {
@@ -93,16 +93,24 @@ def _facts(portrait: Portrait) -> list[tuple[str, str]]:
 
 
 def _tenure_table(portrait: Portrait) -> Table:
-    rows = tuple((str(row["source"]), str(row["band"]), percent(row["monthly_rate"], decimals=2),
-                  interval(100.0 * row["low"], 100.0 * row["high"], decimals=2), number(row["rows"]),
-                  number(row["leavers"]))
-                 for row in records(portrait.frames["tenure"]) if row["rows"])
-    return Table("Monthly churn by months in service", ("source", "months in service", "monthly churn",
-                                                        "95 % interval, %", "subscriber-months or rows", "leavers"),
-                 rows, (0, 1))
+    """Return churn by months in service, a row a band, the table's beside the simulated."""
+    frame = portrait.frames["tenure"]
+    sources = list(frame["source"].unique())
+    by_band: dict[str, list[str]] = {}
+    for source in sources:
+        for row in records(frame[frame["source"] == source]):
+            there = bool(row["rows"])
+            by_band.setdefault(str(row["band"]), []).extend((
+                percent(row["monthly_rate"], decimals=2) if there else "",
+                interval(100.0 * row["low"], 100.0 * row["high"], decimals=2) if there else "",
+                number(row["rows"]) if there else "", number(row["leavers"]) if there else ""))
+    rows = tuple((band, *cells) for band, cells in by_band.items() if any(cells))
+    heads = (f"{source}: {head}" for source in sources for head in (
+        "monthly churn", "95 % interval, %", "subscriber-months" if source == SIMULATED else "rows", "leavers"))
+    return Table("Monthly churn by months in service", ("months in service", *heads), rows, (0,))
 
 
 def _causes_table(portrait: Portrait) -> Table:
-    rows = tuple((str(row["cause"]), number(row["subscribers"]), percent(row["share"]))
-                 for row in records(portrait.frames["causes"]))
+    rows = tuple((str(row["cause"]).replace("_", " "), number(row["subscribers"]), percent(row["share"]))
+                 for row in records(portrait.frames["causes"].sort_values("share", ascending=False)))
     return Table("Leavers by true cause", ("cause", "leavers", "share"), rows)

@@ -65,7 +65,8 @@ def tenure_figure(portrait: Portrait) -> Picture:
 
     words = ("Points with intervals of the share that decides to leave in a month, by months in service. "
              + _beside(portrait, "tenure", "The table's rates are re-weighted to its population's monthly churn, "
-                       "and its months in service are those when the row was taken."))
+                       "and its months in service are those when the row was taken"
+                       f"{_later(portrait.delay_months)}."))
     return make_picture("tenure", title, words, draw, height=4.2)
 
 
@@ -143,7 +144,7 @@ def revenue_figure(portrait: Portrait) -> Picture:
 def usage_figure(portrait: Portrait) -> Picture:
     """Draw usage in the months before leaving, against those who stayed."""
     frame = portrait.frames["usage_before"]
-    title = "Usage in the months before leaving, six months before = 100"
+    title = "Usage in the months before leaving, each one's mean of six months = 100"
     looks = {("left", SIMULATED): (BLUE, "o", "-"), ("stayed", SIMULATED): (SKY, "^", "-"),
              ("left", TABLE): (ORANGE, "s", "--"), ("stayed", TABLE): (GREEN, "D", "--")}
 
@@ -158,16 +159,21 @@ def usage_figure(portrait: Portrait) -> Picture:
                         label=f"{who}, {source}")
         ax.set_xticks(range(-6, 0), [str(k) for k in range(6, 0, -1)])
         ax.set_xlabel("months before the month in which they left, or could have", fontsize=9)
-        ax.set_ylabel("mean usage, six months before = 100", fontsize=9)
+        ax.set_ylabel("usage, own mean = 100", fontsize=9)
         ax.grid(color=GRID, linewidth=0.6)
         legend_below(figure, ax, columns=2)
 
     last = frame[frame["months_before"] == 1]
     ends = [f"{who} {index:.0f} ({source})" for who, index, source in
             zip(last["who"], last["usage_index"], last["source"], strict=True)]
-    words = ("Lines of mean usage in the six months before; in the last month: " + ", ".join(ends) + ". "
+    words = ("Lines of usage over each subscriber's own mean of six months; in the last month: "
+             + ", ".join(ends) + ". "
              + _beside(portrait, "usage_before", "A table that gives a mean and a change has equal earlier months."))
     return make_picture("usage_before", title, words, draw, height=4.0)
+
+
+def _later(months: int) -> str:
+    return f", {months} month{'s' if months > 1 else ''} before the month of its outcome" if months else ""
 
 
 def _of(frame: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -189,7 +195,7 @@ def _bars(ax: Axes, frame: pd.DataFrame, label: str, names: Sequence[str], colum
         colour, hatch, _, _ = LOOKS[source]
         ax.bar(at, 100.0 * rows, width=0.92 * width, color=colour, hatch=hatch, edgecolor="white", linewidth=0.0,
                label=source)
-        for x, share in zip(at, rows, strict=True):
+        for x, share in zip(at[rows > 0], rows[rows > 0], strict=True):
             ax.annotate(percent(share).removesuffix(" %"), (x, 100.0 * share), xytext=(0, 2),
                         textcoords="offset points", ha="center", fontsize=7.5)
     ax.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize=9)

@@ -79,8 +79,8 @@ class Portrait:
         Simulated subscribers when the months counted begin, and how many left in them.
     first_month
         Calendar month from which `MONTHS` months are counted.
-    table_rows
-        Rows of the real table; 0 without one.
+    table_rows, delay_months
+        Rows of the real table, and months between a row and the month of its outcome; 0 without one.
     frames
         Name -> numbers, a column `source` telling simulated from table.
     absent
@@ -95,6 +95,7 @@ class Portrait:
     leavers: int
     first_month: int
     table_rows: int
+    delay_months: int
     frames: Frames
     absent: dict[str, str]
 
@@ -129,10 +130,12 @@ def make_portrait(experiment: Experiment, folder: Path, *, table: Path | None = 
     rows, causes = _simulated(world, base, start)
     parts, frames = [rows], {"states": _shares(SIMULATED, STATES, states)}
     absent: dict[str, str] = {}
+    delay = 0
     if table is not None and mapping is not None:
         given = read_table(table, mapping, currency=experiment.currency, size=None, key=world.key)
         seen, absent = _table_rows(given, world)
         parts.append(seen)
+        delay = given.delay_months
         if "state" in seen.columns:
             counts = np.bincount(seen.columns["state"].astype(int), minlength=len(STATES))
             frames["states"] = pd.concat([frames["states"], _shares(TABLE, STATES, counts)])
@@ -141,7 +144,7 @@ def make_portrait(experiment: Experiment, folder: Path, *, table: Path | None = 
     names = tuple(experiment.lifecycle.causes)
     frames["causes"] = _shares(SIMULATED, tuple(names[k] for k in real), causes[real], label="cause")
     return Portrait(experiment.name, experiment.preset, experiment.seed, experiment.currency, int(here.sum()),
-                    int(rows.left.sum()), start, len(parts[1].left) if len(parts) > 1 else 0, frames, absent)
+                    int(rows.left.sum()), start, len(parts[1].left) if len(parts) > 1 else 0, delay, frames, absent)
 
 
 def _simulated(world: World, base: Subscribers, start: int) -> tuple[Rows, npt.NDArray[np.int64]]:
@@ -237,14 +240,17 @@ def _revenue(part: Rows) -> list[dict[str, object]]:
 
 
 def _usage_before(part: Rows) -> list[dict[str, object]]:
-    """Return mean usage of those who left and who stayed, six months before = 100."""
+    """Return usage of those who left and who stayed, each one's six-month mean = 100: the mean over subscribers."""
     if np.isnan(part.left).any():
         return []
+    usage = part.columns["usage_gb"].astype(np.float64)
+    usual = usage.mean(axis=0)
     rows: list[dict[str, object]] = []
     for name, mask in (("left", part.left > 0), ("stayed", part.left == 0)):
-        usage = part.columns["usage_gb"][:, mask].astype(np.float64).mean(axis=1)
-        rows += [{"source": part.source, "who": name, "months_before": ago,
-                  "usage_index": float(100.0 * value / usage[-1])} for ago, value in enumerate(usage, start=1)]
+        some = mask & (usual > 0)
+        index = 100.0 * (usage[:, some] / usual[some]).mean(axis=1) if some.any() else np.full(len(usage), np.nan)
+        rows += [{"source": part.source, "who": name, "months_before": ago, "usage_index": float(value)}
+                 for ago, value in enumerate(index, start=1)]
     return rows
 
 
