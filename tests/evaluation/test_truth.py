@@ -162,7 +162,11 @@ def test_each_subscriber_has_an_effect_of_its_own(world: World, base: Subscriber
     z = (brute.mean(axis=0) - found.mean(axis=0)) / np.maximum(error, 1e-9)
     # Four in a thousand normal values pass 2.9; five of 40 have a chance below 1e-6.
     assert (np.abs(z) > 2.9).sum() < 5, z
-    assert np.corrcoef(brute.mean(axis=0), found.mean(axis=0))[0, 1] > 0.7
+    # And the differences between subscribers are those found: the slope of one on the other is 1, far from 0.
+    weight = 1.0 / np.maximum(error, 1e-9) ** 2
+    x, y = (values - np.average(values, weights=weight) for values in (found.mean(axis=0), brute.mean(axis=0)))
+    slope, slope_error = (weight * x * y).sum() / (weight * x * x).sum(), (weight * x * x).sum() ** -0.5
+    assert abs(slope - 1.0) < 4.0 * slope_error and slope > 3.0 * slope_error, (slope, slope_error)
 
 
 def test_standard_error_shrinks_with_draws(world: World, base: Subscribers) -> None:
