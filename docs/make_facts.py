@@ -16,11 +16,11 @@ PAGE = HERE / "facts.md"
 INTRODUCTION = """\
 # Where the facts of the field stand
 
-The simulator represents facts and mechanisms that operators, textbooks and studies name. Each has a number, and a place in the
-product: a key of the experiment file, a column, a covariate, a cause of leaving, an offer, a lifecycle state, a scenario of
-`experiments/scenarios.yaml`, a key that the preset `source_claims` sets (claim), a command, a part of the code, or a test. A few are
-context only, for a reason given. This page is made from [facts.yaml](facts.yaml) by `python docs/make_facts.py`; a test holds that
-every place exists.
+The simulator represents facts and mechanisms that operators, textbooks and studies name. Each has a number, and a
+place in the product: a key of the experiment file, a column, a covariate, a cause of leaving, an offer, a lifecycle
+state, a scenario of `experiments/scenarios.yaml`, a key that the preset `source_claims` sets (claim), a command, a
+part of the code, or a test. A few are context only, for a reason given. This page is made from
+[facts.yaml](facts.yaml) by `python docs/make_facts.py`; a test holds that every place exists.
 """
 
 

@@ -65,7 +65,7 @@ def _code(name: str) -> bool:
 def _test(name: str) -> bool:
     path, _, function = name.partition("::")
     file = ROOT / path
-    return file.is_file() and (not function or re.search(rf"^def {function}\(", file.read_text(), re.MULTILINE) is not None)
+    return file.is_file() and (not function or bool(re.search(rf"^def {function}\(", file.read_text(), re.MULTILINE)))
 
 
 @pytest.fixture(scope="module")

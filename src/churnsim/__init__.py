@@ -28,7 +28,8 @@ _MODULES = {"History": "api", "Worked": "api", "simulate": "api", "simulate_to":
             "Calibration": "calibration.result", "calibrate": "calibration.calibrate",
             "OfferEffects": "experiment.offer_effects", "offers_table": "experiment.offer_effects",
             "lifetimes": "experiment.lifetimes", "Loaded": "experiment.load", "load": "experiment.load",
-            "Result": "experiment.run", "run": "experiment.run", "Simulated": "experiment.simulated", "write_report": "report.page"}
+            "Result": "experiment.run", "run": "experiment.run", "Simulated": "experiment.simulated",
+            "write_report": "report.page"}
 
 
 def __getattr__(name: str) -> Any:

@@ -33,7 +33,8 @@ def test_the_market_of_a_month_for_covariates_outside_a_run():
     base["bill_amount"] = np.array([90.0, 30.0, 30.0, 30.0, 45.0, 60.0])[:, None]
     before = base.copy()
     block = world.at(base, 12)
-    np.testing.assert_array_equal(block["promotion"], world.market.promotion[12][base["region"], base["usage_scenario"]])
+    promotion = world.market.promotion[12][base["region"], base["usage_scenario"]]
+    np.testing.assert_array_equal(block["promotion"], promotion)
     np.testing.assert_array_equal(block["network"], world.market.network[12][base["cell"]])
     assert (block["season"] == world.market.season[12]).all()
     # Month 12 stands in row 0, the three before it in rows 5, 4, 3: 90 over 45.

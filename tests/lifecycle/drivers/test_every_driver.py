@@ -52,7 +52,8 @@ def everything():
     k = IDS // 2
     for name, values in {
         "discount_share": k % 3 / 4.0, "discount_left_months": k % 2, "discount_shock": k % 5 / 5.0,
-        "contract_ended_months": k % 5, "wake": k % 4 / 4.0, "offer_code": k % (1 + len(OFFERS)), "offer_left_months": k % 3,
+        "contract_ended_months": k % 5,
+        "wake": k % 4 / 4.0, "offer_code": k % (1 + len(OFFERS)), "offer_left_months": k % 3,
         "arrears_months": k % 4, "ad_click_stock": k % 2, "porting_request": k % 2,
         "shopping": k % 2, "shopping_until": 3.5 + k % 5 / 2.0, "shopping_days": k % 3, "fault_stock": k % 3,
         "usage_deviation": k % 5 / 5.0, "value_tier": k % 3, "high_value_left_months": k % 4,
