@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,11 +137,15 @@ def into_decline(made: Experiment, *, month: int = 8) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Decline:
-    """Those in decline: usage and bills of three months over the three before, satisfaction less that of others."""
+    """Those in decline: usage and bills of three months over the three before, satisfaction less that of others.
+
+    `usual` is the difference in the satisfaction to which each returns.
+    """
 
     usage: float
     bill: float
     satisfaction: float
+    usual: float
 
 
 def decline(made: Experiment, *, month: int = 8) -> Decline:
@@ -158,8 +161,11 @@ def decline(made: Experiment, *, month: int = 8) -> Decline:
         lags = [base.lag(name, month=month, months_ago=ago)[falls].sum(dtype=np.float64) for ago in range(1, 7)]
         return float(sum(lags[:3]) / sum(lags[3:]))
 
-    mood = base["satisfaction"].astype(np.float64)
-    return Decline(ratio("usage_gb"), ratio("bill_amount"), float(mood[falls].mean() - mood[others].mean()))
+    def apart(name: str) -> float:
+        points = base[name].astype(np.float64)
+        return float(points[falls].mean() - points[others].mean())
+
+    return Decline(ratio("usage_gb"), ratio("bill_amount"), apart("satisfaction"), apart("usual_satisfaction"))
 
 
 def contract_end(log: dict[str, Array]) -> tuple[float, float]:
@@ -363,34 +369,3 @@ def revenue_share(log: dict[str, Array]) -> float:
     """Return the share of families and enterprises in revenue."""
     individual = log["kind"] == CUSTOMER_TYPES.index("individual")
     return 1.0 - float(log["revenue"][individual].sum() / log["revenue"].sum())
-
-
-def everything(**made: Any) -> dict[str, Callable[[], Any]]:
-    """Return the figures of one world by name, each to be asked for."""
-    exp = experiment(**made)
-    log = months_at_risk(exp)
-    seen = snapshot(exp)
-    causes = (None, *exp.lifecycle.causes)
-    return {
-        "monthly churn": lambda: float(log["left"].mean()),
-        "by month": lambda: [round(float(log["left"][log["month"] == m].mean()), 4) for m in range(0, 24, 3)],
-        "by cause": lambda: {causes[k]: round(float((log["cause"][log["left"]] == k).mean()), 3)
-                             for k in range(1, len(causes))},
-        "contract end": lambda: contract_end(log),
-        "first months": lambda: first_months(log),
-        "revenue share": lambda: revenue_share(log),
-        "AUC logistic": lambda: auc(*fitted_scores(seen, "logistic")),
-        "AUC lightgbm": lambda: auc(*fitted_scores(seen, "lightgbm")),
-        "top decile": lambda: top_decile_lift(*fitted_scores(seen, "lightgbm")),
-        "usage rules": lambda: [usage_rule_lift(seen, fall) for fall in (0.2, 0.5, 0.8)],
-        "usage flagged": lambda: [float((seen.usage[0] <= (1 - f) * seen.usage[1:4].mean(axis=0)).mean())
-                                  for f in (0.2, 0.5, 0.8)],
-        "bill rule": lambda: bill_rule_lift(seen, 0.2),
-    }
-
-
-if __name__ == "__main__":
-    import sys
-
-    for name, figure in everything(size=int(sys.argv[1]) if len(sys.argv) > 1 else 100_000).items():
-        print(f"{name}: {figure()}")

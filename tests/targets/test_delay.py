@@ -106,7 +106,7 @@ def test_both_worlds_lose_as_many() -> None:
 
 
 def test_who_searches_decides_soon() -> None:
-    """Share of a list that has decided within ten days: of the searching four times that of a world without searches."""
+    """Share of a list that has decided within ten days: of the searching four times that of no searches."""
     searching, signs, usual = delayed(listed="searching"), delayed(listed="signs"), without_searches()
     assert usual.too_late[1] < 0.01
     assert searching.too_late[1] > 2.5 * usual.too_late[1]

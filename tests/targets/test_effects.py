@@ -1,7 +1,7 @@
 """Targets about offers' true effects: how many are harmed, how risk and effect go together, in which scenario.
 
 An effect is what being listed for an offer and a channel adds to the chance to be there after twelve months; risk is
-the chance to leave within three. Both are expectations: the clocks of leaving are integrated out, four futures averaged.
+the chance to leave within three. Both are expected: the clocks of leaving are integrated out, four futures averaged.
 """
 
 from __future__ import annotations

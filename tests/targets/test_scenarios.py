@@ -27,7 +27,7 @@ def of_list(*overrides: str, scenario: str, offer: str, months: int) -> tuple[fl
 
 
 def test_call_list() -> None:
-    """call_list; 20,000; month 8; 10 months; 17.2 % +- .5 leave, 1.9 +- .2 points fewer if listed [Godinho de Matos]"""
+    """call_list; 20,000; month 8; 10 months; 17.2 % +- .5 leave, 1.9 +- .2 points fewer if listed [Godinho et al.]."""
     alone, _, listed = of_list(scenario="call_list", offer="discount_30", months=10)
     assert alone == pytest.approx(0.172, abs=0.005)
     assert alone - listed == pytest.approx(0.019, abs=0.002)
