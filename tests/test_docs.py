@@ -29,7 +29,7 @@ def test_the_drivers_of_the_document_do_what_it_says(
     surveys, usual, strike = capsys.readouterr().out.splitlines()
     assert abs(float(surveys) - 0.48) < 0.01
     # Region 3 is one of eight; a strike of 4 % a month makes more than half of those who leave its own.
-    assert usual.startswith("arrears ") and abs(float(usual.split()[1]) - 1 / 8) < 0.03
+    assert usual.startswith("churn_and_rejoin ") and abs(float(usual.split()[1]) - 1 / 8) < 0.03
     assert strike.startswith("strike ") and float(strike.split()[1]) > 0.2
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from table_examples import write_table
+from .table_examples import write_table
 
 import churnsim
 from churnsim.calibration import calibrate as module

@@ -11,10 +11,9 @@ import churnsim.core.compiled as compiled
 PACKAGE = Path(compiled.__file__).parents[1]
 HAZARD = """
 import numpy as np
-from churnsim.lifecycle.hazards import _hazards
-out = np.empty((1, 1), np.float32)
-_hazards(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32), np.zeros(1, np.float32), np.zeros(0, np.int64),
-         np.zeros(1, np.int8), np.ones(1, np.float32), np.zeros((1, 1), np.float32), out)
+from churnsim.lifecycle.hazards import _exponential
+out = np.zeros((1, 1), np.float32)
+_exponential(out)
 print(out[0, 0])
 """
 

@@ -36,15 +36,16 @@ def test_the_experiments_of_the_repository_load() -> None:
 def test_null_takes_a_named_entry_out() -> None:
     e = load_small(
         "policies.random=null",
-        "offers.service_recovery=null",
-        "lifecycle.causes.arrears=null",
+        "offers.lottery=null",
+        "lifecycle.causes.handset_lost=null",
         "uplift.learners.stay=null",
         "capacity.teams.evening=null",
         extra="\nscenarios:\n  other: {policies: {oracle: null}}\n  gone: null\n",
     )
     assert "random" not in e.experiment.policies and "oracle" in e.experiment.policies
-    assert list(e.experiment.offers) == ["discount_30", "contract_device"]
-    assert "arrears" not in e.experiment.lifecycle.causes
+    usual = load_small().experiment
+    assert list(e.experiment.offers) == [name for name in usual.offers if name != "lottery"]
+    assert list(e.experiment.lifecycle.causes) == [name for name in usual.lifecycle.causes if name != "handset_lost"]
     assert list(e.experiment.uplift.learners) == ["value"] and list(e.experiment.capacity.teams) == ["day"]
     assert list(e.scenarios) == [BASE_SCENARIO, "other"]
     assert "oracle" not in e.scenarios["other"].policies
@@ -104,7 +105,8 @@ def test_findings_name_the_file_line_the_assignment_the_scenario_and_the_sweep()
 
 def test_an_unknown_preset_is_refused_with_those_there_are() -> None:
     assert refused("preset=data_groundet") == [
-        "--set: preset: no preset 'data_groundet'; there are data_grounded, source_claims. Did you mean 'data_grounded'?"
+        "--set: preset: no preset 'data_groundet'; there are data_grounded, source_claims. "
+        "Did you mean 'data_grounded'?"
     ]
 
 

@@ -40,7 +40,7 @@ CHECKS = {
     "policies.everyone.channel=fax": "policies.everyone.channel: no channel 'fax'; there are call, sms",
     "policies.uplift_value.learner=best": "policies.uplift_value.learner: no learner 'best'; there are value, stay",
     "record.by=[payment, plan]": "record.by[1]: no such group 'plan'; there are customer_type, region, locality, "
-    "payment",
+    "payment, usage_scenario, acquisition_channel, building_access",
     "record.by=[payment, region, payment]": "record.by[2]: 'payment' stands there twice; name it once",
     "record.snapshot={month: 20, outcome_months: 5}": "record.snapshot: the outcome months end after simulation.months "
     "(24); start earlier, look less far or simulate longer",
@@ -58,7 +58,7 @@ CHECKS = {
     "population.size=null": "population.size: needed when there is no population.table; give the number of subscribers",
     "lifecycle.shopping.log_odds={weather: 1.0}": "lifecycle.shopping.log_odds.weather: no such covariate; there are ",
     "offers.discount_30.hazard_multipliers.weather=0.5": "offers.discount_30.hazard_multipliers.weather: no such "
-    "cause; lifecycle.causes has service, price, competitor, ",
+    "cause; lifecycle.causes has service, price, need_mismatch, competitor, ",
     "capacity.teams.day.channels=[sms]": "capacity.teams.day.channels",
 }
 
@@ -114,4 +114,5 @@ def test_only_budgeted_policies_depend_on_the_budget() -> None:
 def test_plain_data_has_the_keys_of_the_file() -> None:
     plain = load_small().experiment.plain()
     assert plain["schema"] == 1 and "schema_version" not in plain
-    assert plain["population"]["traits"]["contract_length_months_shares"].keys() <= {0, 12, 24, "0", "12", "24"}
+    for kind in plain["population"]["traits"]["customer_types"].values():
+        assert kind["contract_length_months_shares"].keys() <= {0, 12, 24, 36, "0", "12", "24", "36"}

@@ -28,6 +28,7 @@ from churnsim.core.columns import Subscribers
 from churnsim.errors import ConfigError, ResultsError
 from churnsim.evaluation.ledger import COST_TO_SERVE, DISCOUNT, KINDS, REALISED, REVENUE, Bookkeeper
 from churnsim.experiment import stages
+from churnsim.experiment.load import Loaded
 from churnsim.experiment.simulated import PARTED, Simulated
 from churnsim.experiment.simulation import Simulation, open_simulation, simulate
 from churnsim.experiment.world import World, make_world
@@ -104,7 +105,8 @@ def test_what_is_written(first: tuple[Path, Simulated]) -> None:
     folder, found = first
     assert {path.name for path in folder.iterdir()} == {
         *PARTED, "cells", "config.yaml", "dictionary.csv", "provenance.json", "summary.json", "summaries.parquet",
-        "ledger.parquet", "contacts.parquet", "lists.parquet", "treated.parquet", "treated_latent.parquet", "treated_events.parquet"}
+        "ledger.parquet", "contacts.parquet", "lists.parquet", "treated.parquet", "treated_latent.parquet",
+        "treated_events.parquet"}
     assert (found.ran, found.reused, len(found.parts)) == (2, 0, 1)
     facts = json.loads((folder / "summary.json").read_text())
     assert {name: facts[name] for name in ("experiment", "seed", "replicate", "months", "policy", "currency")} == {
@@ -203,7 +205,7 @@ columns:
   region: {from: zone}
 """
 IMPORTED = ("population={size: null, table: {path: table.csv, mapping: table.yaml}}", "simulation={months: 3}",
-            "market.arrivals_share_monthly=0.1")
+            "market={arrivals_share_monthly: 0.1, arrivals_season_amplitude: 0.0}")
 
 
 def test_an_operators_table_in_partitions(tmp_path: Path) -> None:
@@ -271,25 +273,46 @@ def test_the_snapshot_is_what_the_operator_saw_and_what_came_of_it(first: tuple[
         assert np.array_equal(snapshot[name], seen[name].astype(np.float32)), name
     latent = {column.name for column in SCHEMA.values() if column.visibility == "latent"}
     assert not latent & set(snapshot.columns)
-    later = simulate_all(loaded, months=7).base
-    left = dict(zip(later.ids.tolist(), later["departure_time"].tolist(), strict=True))
-    for row in snapshot.itertuples():
-        departure = left[row.subscriber]
-        assert row.left == (departure <= 7), row
-        # On the network when a month starts: a bill.
-        assert row.active_months == sum(departure > month for month in (4, 5, 6)), row
+    assert_outcomes(snapshot, loaded)
     assert 10 < snapshot["left"].sum() < 100 and set(snapshot["active_months"]) == {0, 1, 2, 3}
+
+
+def assert_outcomes(snapshot: pd.DataFrame, loaded: Loaded) -> int:
+    """Compare outcomes of months 4 to 6 with a run month by month; return how many left and came back."""
+    world = make_world(loaded.experiment, replicate=0, folder=Path())
+    base = world.population(until=MONTHS)
+    departure = {}
+    for month in range(7):
+        world.engine.run([(base, None)], start=month, months=1)
+        departure[month] = dict(zip(base.ids.tolist(), base["departure_time"].tolist(), strict=True))
+    back = 0
+    for row in snapshot.itertuples():
+        one = row.subscriber
+        assert row.left == any(departure[month][one] <= month + 1 for month in (3, 4, 5, 6)), row
+        # On the network when a month starts: a bill.
+        assert row.active_months == sum(departure[month][one] > month for month in (4, 5, 6)), row
+        back += row.left and departure[6][one] > 7
+    return back
+
+
+def test_who_comes_back_has_left_all_the_same(tmp_path: Path) -> None:
+    returns = ("simulation.policy=null", "lifecycle.win_back.return_prob=0.14",
+               "population.size=2000")
+    run(tmp_path, *returns)
+    assert assert_outcomes(table(tmp_path, "snapshot"), load_small(*SETTINGS, *returns)) > 3
 
 
 def test_the_log_is_of_the_world_without_the_campaign(first: tuple[Path, Simulated]) -> None:
     folder, _ = first
     log = table(folder, "events")
-    assert set(log["event"]) == {"joined", "complaint", "decided", "left"}
+    assert set(log["event"]) == {"joined", "returned", "complaint", "cheaper_plan", "downgraded", "substituted",
+                                 "porting_request", "decided", "left"}
     end = table(folder, "end_state").merge(table(folder, "end_state_latent"), on="subscriber", suffixes=("", "_latent"))
-    gone = end[end["departure_time_latent"] <= MONTHS]
-    for event in ("decided", "left"):
-        once = log[(log["event"] == event) & log["subscriber"].isin(gone["subscriber"])]
-        assert sorted(once["subscriber"]) == sorted(gone["subscriber"])
+    times = pd.crosstab(log["subscriber"], log["event"].astype(str)).reindex(end["subscriber"], fill_value=0)
+    # Everybody comes back from every leaving but the last, from which some do not.
+    assert ((times["left"] - times["returned"]).to_numpy() == (end["departure_time_latent"] <= MONTHS)).all()
+    assert ((times["decided"] - times["returned"]).to_numpy() == end["decision_time"].notna()).all()
+    assert times["returned"].to_numpy().tolist() == end["spell"].tolist() and times["returned"].any()
     assert (log["month"].between(0, MONTHS - 1) | (log["event"] == "left")).all()
 
 
@@ -326,8 +349,11 @@ def test_contacts_are_the_centres_and_acceptances_the_metrics(first: tuple[Path,
     assert found.metrics["reached"] == len(reached)
     # Whose call was answered after they left: the number was theirs no more.
     vain = set(reached["subscriber"]) - set(logged["subscriber"])
-    gone = log[(log["event"] == "left") & (log["month"] == CAMPAIGN)]
-    assert vain <= set(gone["subscriber"])
+    gone = set(log.loc[(log["event"] == "left") & (log["month"] == CAMPAIGN), "subscriber"])
+    # Or before the month, without being missed.
+    base = everybody_at_campaign()[1]
+    silent = set(base.ids[base["departure_time"] <= CAMPAIGN].tolist())
+    assert vain <= gone | silent and vain & silent
     reached = reached[~reached["subscriber"].isin(vain)]
     assert logged["subscriber"].tolist() == reached["subscriber"].tolist()
     hours = logged["month"].to_numpy() * 720.0 + logged["day"].to_numpy() * 24.0
@@ -372,9 +398,13 @@ def test_the_world_with_the_campaign_is_that_of_everybody_under_it(first: tuple[
     assert reference["expected_subscribers"].notna().all()
     log, own_log = table(folder, "treated_events"), events.table(simulation.labels).to_pandas()
     own_log = own_log[own_log["subscriber"].isin(table(folder, "treated")["subscriber"])].reset_index(drop=True)
-    pd.testing.assert_frame_equal(log, own_log, rtol=0, atol=1e-9)
-    rows = np.searchsorted(base.ids, table(folder, "treated")["subscriber"])
-    treated = table(folder, "treated_latent")
+    assert log.columns.tolist() == [*own_log, "stated_reason"]
+    pd.testing.assert_frame_equal(log[own_log.columns], own_log, rtol=0, atol=1e-9)
+    # What a contact does to the path of who had left before is not in the log.
+    reached = table(folder, "contacts").query("disposition in ['reached', 'read']")["subscriber"]
+    vain = set(reached) - set(log.loc[log["event"] == "contact", "subscriber"])
+    treated = table(folder, "treated_latent").query("subscriber not in @vain")
+    rows = np.searchsorted(base.ids, treated["subscriber"])
     told = {name: base.take(rows)[name] for name in ("satisfaction", "wake", "discount_shock", "departure_time")}
     for name, values in told.items():
         assert np.array_equal(treated[name].fillna(np.inf), values), name
@@ -523,10 +553,12 @@ def test_files_of_an_earlier_simulation_do_not_stay(first: tuple[Path, Simulated
     found = run(folder, "simulation.policy=null", "record={events: false, latent: false, snapshot: null}",
                 "simulation.partition_size=200")
     assert {path.name for path in folder.iterdir()} == {
-        "cells", "config.yaml", "provenance.json", "summary.json", "summaries.parquet", "end_state", "panel"}
+        "cells", "config.yaml", "dictionary.csv", "provenance.json", "summary.json", "summaries.parquet", "end_state",
+        "panel"}
     assert len(list((folder / "end_state").iterdir())) == 3
     assert set(found.summaries["world"].to_pylist()) == {"reference"} and found.metrics == {} and found.note == ""
-    assert found.table_text().count("\n") == 1
+    # Subscribers, the last month and churn of the year.
+    assert found.table_text().count("\n") == 2
 
 
 def test_the_text_by_hand(first: tuple[Path, Simulated]) -> None:
@@ -539,11 +571,12 @@ def test_the_text_by_hand(first: tuple[Path, Simulated]) -> None:
     assert lines[2] == (
         f"policy: {sums['subscribers'][11]} active in the last month, {rate:.2%} decide to leave a month, revenue "
         f"{sums['revenue_cents'].sum() / 100:,.0f} USD")
-    assert lines[3] == (
+    assert lines[3].startswith("churn of the last year: ")
+    assert lines[4] == (
         f"policy risk_value in month 8: {m['targeted']} targeted, {m['reached_in_time']} reached in time, "
         f"{m['accepted']} accepted; net value over 24 months {m['net_value']:,.0f} USD (realised "
         f"{m['net_value_realised']:,.0f})")
-    assert lines[4] == found.note and len(lines) == 5
+    assert lines[5] == found.note and len(lines) == 6
 
 
 # What cannot be
