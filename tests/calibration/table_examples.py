@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from churnsim.calibration.simulated import cumulated_hazard, experiment_with
+from churnsim.calibration.simulated import experiment_with, staying_probs
 from churnsim.calibration.tunables import stepped
 from churnsim.config.source import parse_yaml
 from churnsim.experiment.load import load_tree
@@ -43,7 +43,7 @@ def write_table(folder: Path, steps: dict[str, float], *, size: int = 4000) -> t
         "tenure": base["tenure_months"], "contract": base["contract_length_months"],
         "contract_left": base["contract_left_months"]})
     # Ten months' worth of leavers in one: a table of that size would have too few.
-    chance = 1.0 - np.exp(-10.0 * cumulated_hazard(world, base, start=0, months=1)[0])
+    chance = 1.0 - staying_probs(world, base, start=0, months=1).undecided[1] ** 10
     frame["left"] = (np.random.default_rng(9).random(size) < chance).astype(int)
     monthly = 1.0 - (1.0 - frame["left"].mean()) ** 0.1
     table, mapping = folder / "table.csv", folder / "mapping.yaml"

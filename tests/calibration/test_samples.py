@@ -11,11 +11,11 @@ from churnsim.calibration.moments import MOMENTS, churn_where, lift_of, share_fl
 from churnsim.calibration.sample import Sample, known_features
 from churnsim.calibration.simulated import (
     Rows,
-    cumulated_hazard,
     drawn_sample,
     experiment_with,
     first_table,
     simulated_samples,
+    staying_probs,
 )
 from churnsim.experiment.world import make_world
 from churnsim.population.generate import generate
@@ -41,10 +41,13 @@ def one_world(monkeypatch):
 def test_the_chance_is_that_of_the_outcomes_month(loaded, one_world):
     world = make_world(loaded.experiment, replicate=0, folder=loaded.folder, months=12)
     base = generate(np.arange(N), loaded.experiment.population.traits, key=world.key)
-    hazard = cumulated_hazard(world, base, start=0, months=3)
-    for delay, wanted in ((0, hazard[0]), (2, hazard[2] - hazard[1])):
+    staying = staying_probs(world, base, start=0, months=3)
+    # Right after the table who decides, later who goes, ten days after the decision.
+    for delay, wanted in ((0, 1 - staying.undecided[1]), (2, 1 - staying.active[3] / staying.active[2])):
         sample = simulated_samples(rows(delay), loaded.experiment, loaded.folder, wanted={"rows"})["rows"]
-        np.testing.assert_allclose(sample.left, 1.0 - np.exp(-wanted), rtol=1e-12)
+        np.testing.assert_allclose(sample.left, wanted, rtol=1e-12)
+    decides = 1 - staying.undecided[3] / staying.undecided[2]
+    assert 0.9 < wanted.mean() / decides.mean() < 1.1 and not np.allclose(wanted, decides, rtol=1e-3)
 
 
 def test_the_table_stands_at_the_start_and_lived_rows_have_aged(loaded, one_world):

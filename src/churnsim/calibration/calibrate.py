@@ -16,7 +16,7 @@ from churnsim.calibration.fit import fit
 from churnsim.calibration.moments import MOMENTS, Estimate, Moment, TooFewRows, with_score
 from churnsim.calibration.preset import Source, preset_text
 from churnsim.calibration.result import Calibration, Constant, MomentResult
-from churnsim.calibration.sample import Sample, known_features, observed_columns
+from churnsim.calibration.sample import Sample, known_features, observed_columns, with_columns
 from churnsim.calibration.simulated import drawn_sample, experiment_with, first_table, simulated_samples
 from churnsim.calibration.store import Evaluations
 from churnsim.calibration.table import PARTS, Split, split_table
@@ -130,6 +130,7 @@ class _Comparison:
         tables = {part: first_table(rows, base, folder) for part, rows in split.parts.items()}
         self.features = known_features(tables["fitted"], split.columns)
         self.columns = {part: observed_columns(tables[part], with_features=self.features) for part in PARTS}
+        self.scores: dict[str, npt.NDArray[np.float64]] = {}
         self.targets = self._targets()
         self.moments = tuple(m for m in MOMENTS if m.name in self.targets["fitted"])
         self.kept = Evaluations(work, digest({
@@ -141,8 +142,12 @@ class _Comparison:
 
     def _targets(self) -> dict[str, dict[str, Estimate]]:
         """Return the table's moments by part; what cannot be had is left out, and why."""
-        samples = {part: with_score(Sample(self.columns[part], rows.churn, np.ones(len(rows)), rows.monthly_rate,
-                                           rows.outcome_share)) for part, rows in self.split.parts.items()}
+        samples = {}
+        for part, rows in self.split.parts.items():
+            scored = with_score(Sample(self.columns[part], rows.churn, np.ones(len(rows)), rows.monthly_rate,
+                                       rows.outcome_share))
+            self.scores[part] = scored.columns["score"]
+            samples[part] = with_columns(scored, table_score=self.scores[part])
         found: dict[str, dict[str, Estimate]] = {part: {} for part in PARTS}
         for moment in MOMENTS:
             if lacking := moment.lacking(self.split.columns):
@@ -173,6 +178,8 @@ class _Comparison:
         rows = self.split.parts[part]
         experiment = experiment_with(self.data, stepped(self.data, steps))
         samples = simulated_samples(rows, experiment, self.folder, wanted={m.where for m in self.moments})
+        worlds = len(samples["rows"]) // len(rows)
+        samples["rows"] = with_columns(samples["rows"], table_score=np.tile(self.scores[part], worlds))
         drawn = None if fitted_only else with_score(
             drawn_sample(rows, samples["rows"], columns=self.columns[part], seed=self.base.seed))
         out = {}

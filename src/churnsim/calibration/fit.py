@@ -85,7 +85,7 @@ def fit(tunables: Sequence[Tunable], distances: Distances, *, report: Callable[[
     high = np.array([t.high for t in kept]) / sizes
     # On a bound, where a step of 0 may be, the reflective method would hardly move.
     begin = np.clip(np.zeros(len(kept)), low + INSIDE, high - INSIDE)
-    found = least_squares(residuals, begin, jac=jacobian, bounds=(low, high), xtol=1e-3, ftol=1e-3, gtol=1e-6,
+    found = least_squares(residuals, begin, jac=jacobian, bounds=(low, high), xtol=1e-3, ftol=4e-3, gtol=1e-6,
                           max_nfev=MOST_TRIES)
     report(count, float(np.sqrt(np.mean(found.fun[: -len(kept)] ** 2))))
     spread = np.sqrt(np.diag(np.linalg.inv(found.jac.T @ found.jac))) * sizes

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from churnsim.calibration.sample import Sample
+from churnsim.calibration.sample import Sample, with_columns
 from churnsim.evaluation.tenure_churn import BAND_STARTS, BANDS
 from churnsim.population.categories import CUSTOMER_TYPES, PAYMENTS
 from churnsim.signals.accuracy import auc, auc_se, top_flags
@@ -124,6 +124,16 @@ def model_area(sample: Sample) -> Estimate:
     return Estimate(area, auc_se(area, leavers=leavers, stayers=len(sample) - leavers))
 
 
+def own_model_area(sample: Sample) -> Estimate:
+    """Return the area under the ROC curve of ``table_score``, which stays the same while the outcomes move.
+
+    A smooth stand-in for what a model fitted on simulated outcomes would find.
+    """
+    leavers = float(sample.left.sum())
+    area = auc(sample.columns["table_score"], sample.left)
+    return Estimate(area, auc_se(area, leavers=leavers, stayers=len(sample) - leavers))
+
+
 def model_top(sample: Sample) -> Estimate:
     """Return the lift, at the base rate, among the tenth of the population that ``score`` puts first."""
     flags = top_flags(sample.columns["score"], sample.left, base_rate=sample.monthly_rate)
@@ -140,7 +150,7 @@ def with_score(sample: Sample) -> Sample:
     score = np.zeros(len(sample))
     if features:
         score = cross_predicted("lightgbm", np.column_stack(features), sample.left > 0.5, folds=FOLDS, seed=0)
-    return replace(sample, columns={**sample.columns, "score": score})
+    return with_columns(sample, score=score)
 
 
 def _require(rows: int, leavers: int) -> None:
@@ -198,6 +208,7 @@ def _rules() -> tuple[Moment, ...]:
 MOMENTS: tuple[Moment, ...] = (
     Moment("monthly churn", PERCENT, "level", (), "rows", churn_where()),
     *_bands(), *_categories(), *_price_thirds(), *_rules(),
+    Moment("AUC of the table's own boosted trees", AREA, "model", (), "rows", own_model_area, tolerance=0.015),
     Moment("AUC of boosted trees", AREA, "model", (), "rows", model_area, tolerance=0.03, fitted=False),
     Moment("lift of their top tenth", RATIO, "model", (), "rows", model_top, tolerance=0.3, fitted=False),
 )

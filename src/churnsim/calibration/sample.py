@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ class Sample:
     ----------
     columns
         Name -> (n,) float64: some observed columns; ``rule.NAME``, 1 where a rule flags the row; ``feature.NAME``;
-        ``score``, a churn model's chance to leave.
+        ``score``, a churn model's chance to leave; ``table_score``, that of a model fitted on the table's outcomes.
     left
         (n,) 1 left, 0 stayed; or the chance to leave in the outcome's months.
     weight
@@ -54,6 +54,11 @@ class Sample:
         if self.outcome_share is None:
             return share
         return float(reweighted_rate(share, table_share=self.outcome_share, monthly_rate=self.monthly_rate))
+
+
+def with_columns(sample: Sample, **columns: Float64) -> Sample:
+    """Return a sample with more columns."""
+    return replace(sample, columns={**sample.columns, **columns})
 
 
 def observed_columns(table: Observed, *, with_features: Collection[str] = ()) -> dict[str, Float64]:

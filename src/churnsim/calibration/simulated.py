@@ -79,6 +79,9 @@ def simulated_samples(rows: Rows, experiment: Experiment, folder: Path, *, wante
     The clocks of leaving are integrated out, so that the chances move smoothly with the experiment's constants, and
     every world has the same draws whatever they are. Several worlds: latent traits, promotions and network are drawn
     anew in each, and they start in different months of the year.
+
+    An operator counts the end of service, days of notice after the decision. With a delay so does the chance; in the
+    month right after the table it is the chance to decide, since nobody has given notice when a run begins.
     """
     found: dict[Where, list[Sample]] = {where: [] for where in wanted}
     outcome = rows.delay_months + 1
@@ -86,13 +89,14 @@ def simulated_samples(rows: Rows, experiment: Experiment, folder: Path, *, wante
     for world in _worlds(experiment, folder, months=lived + outcome, count=WORLDS):
         base = generate(rows.ids, world.experiment.population.traits, key=world.key, known=rows.known)
         columns = observed_columns(Observed(base, 0))
-        hazard = cumulated_hazard(world, base, start=0, months=lived if "lived" in wanted else outcome)
+        staying = staying_probs(world, base, start=0, months=lived if "lived" in wanted else outcome)
         if "rows" in wanted:
-            found["rows"].append(Sample(columns, _chance(hazard[:outcome]), np.ones(len(base)), rows.monthly_rate))
+            left = _chance(staying, rows.delay_months)
+            found["rows"].append(Sample(columns, left, np.ones(len(base)), rows.monthly_rate))
         if "lived" in wanted:
             seen = observe(base, month=lived, settings=world.experiment.signals, key=world.key)
-            left = _chance(cumulated_hazard(world, base, start=lived, months=outcome))
-            found["lived"].append(Sample(observed_columns(seen), left, np.exp(-hazard[-1]), rows.monthly_rate))
+            left = _chance(staying_probs(world, base, start=lived, months=outcome), rows.delay_months)
+            found["lived"].append(Sample(observed_columns(seen), left, staying.undecided[-1], rows.monthly_rate))
     return {where: joined(parts) for where, parts in found.items()}
 
 
@@ -109,21 +113,34 @@ def drawn_sample(rows: Rows, simulated: Sample, *, columns: Mapping[str, Float64
     return replace(simulated, columns=columns, left=left, weight=np.ones(len(rows)), outcome_share=float(left.mean()))
 
 
-def _chance(hazard: Float64) -> Float64:
-    """Return the chance to leave in the last month, (n,), by the hazard since the start, (months, n)."""
-    before = hazard[-2] if len(hazard) > 1 else 0.0
-    return np.asarray(1.0 - np.exp(before - hazard[-1]))
+def _chance(staying: Staying, delay_months: int) -> Float64:
+    """Return the chance to leave in the outcome's month of those who are there when it begins, (n,)."""
+    there = staying.active if delay_months else staying.undecided
+    return np.asarray(1.0 - there[delay_months + 1] / there[delay_months])
 
 
-def cumulated_hazard(world: World, base: Subscribers, *, start: int, months: int) -> Float64:
-    """Let months pass in place and return the hazard since `start` at the end of each, (months, n)."""
-    out = np.empty((months, len(base)))
+@dataclass(frozen=True)
+class Staying:
+    """Probabilities at the start of each month of a run and at its end, (1 + months, n).
+
+    `undecided`: not to have decided to leave by then; `active`: to be on the network.
+    """
+
+    undecided: Float64
+    active: Float64
+
+
+def staying_probs(world: World, base: Subscribers, *, start: int, months: int) -> Staying:
+    """Let months pass in place and return who stays, the clocks of leaving integrated out."""
+    found = Staying(np.ones((1 + months, len(base))), np.ones((1 + months, len(base))))
 
     def keep(block: Block) -> None:
-        out[block.month.number - start, block.low : block.low + len(block)] = block["cumulated_hazard"]
+        at = (block.month.number - start + 1, slice(block.low, block.low + len(block)))
+        found.undecided[at] = np.exp(-block["cumulated_hazard"])
+        found.active[at] = block["active_next_prob"]
 
     world.engine.run([(base, None)], start=start, months=months, observe=keep, realise=False)
-    return out
+    return found
 
 
 def experiment_with(data: Mapping[str, Any], values: Mapping[str, float]) -> Experiment:

@@ -80,6 +80,8 @@ TUNABLES: tuple[Tunable, ...] = (
             ("tenure", "contract")),
     Tunable("out of contract", (f"{CAUSES}.contract_end.coefficients.out_of_contract",), "shift", -4.0, 4.0,
             ("tenure", "contract")),
+    Tunable("just out of a contract", (f"{CAUSES}.contract_end.coefficients.contract_just_ended",), "shift", -4.0, 4.0,
+            ("tenure",)),
     Tunable("woken by the end of a contract", ("lifecycle.contract.notice_wake",), "shift", 0.0, 6.0, ("tenure",)),
     Tunable("renewal unasked", ("lifecycle.contract.renewal_prob",), "logit", -3.0, 3.0, ("tenure",)),
     Tunable("in a later contract at the start", ("population.traits.in_later_contract_share",), "logit", -4.0, 4.0,
