@@ -105,8 +105,8 @@ def _tenure_table(portrait: Portrait) -> Table:
                 interval(100.0 * row["low"], 100.0 * row["high"], decimals=2) if there else "",
                 number(row["rows"]) if there else "", number(row["leavers"]) if there else ""))
     rows = tuple((band, *cells) for band, cells in by_band.items() if any(cells))
-    heads = (f"{source}: {head}" for source in sources for head in (
-        "monthly churn", "95 % interval, %", "subscriber-months" if source == SIMULATED else "rows", "leavers"))
+    heads = (head for source in sources for head in (
+        source, "95 % interval, %", "of months" if source == SIMULATED else "of rows", "leavers"))
     return Table("Monthly churn by months in service", ("months in service", *heads), rows, (0,))
 
 
