@@ -163,11 +163,11 @@ def test_validate_prints_the_plan_of_a_month(tmp_path, capsys):
     assert shown == f"{plan_text(engine)}\n"
     assert [line.split()[1] for line in shown.splitlines() if line[:2].strip().isdigit()] == [
         driver.name for driver in engine.drivers]
-    assert main(["validate", str(path), "--plan", "--show", "--set", "lifecycle.causes.arrears=null", "--set",
-                 "offers.discount_30.hazard_multipliers={price: 0.5}"]) == 0
+    assert main(["validate", str(path), "--plan", "--show", "--set", "lifecycle.causes.handset_lost=null"]) == 0
     both = capsys.readouterr().out
     assert "\nname: tiny\n" in both
-    assert "    causes     service, price, competitor, contract_end, need_gone\n" in both
+    assert ("    causes     service, price, need_mismatch, competitor, contract_end, relocation, need_gone,\n"
+            f"{' ' * 15}arrears\n" in both)
     assert main(["validate", str(write(tmp_path, "schema: 1\nname: 3\n", "bad.yaml")), "--plan"]) == 2
     assert capsys.readouterr().out == ""
 

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from .table_examples import write_table
 
 import churnsim
 from churnsim.calibration import calibrate as module
@@ -15,6 +14,8 @@ from churnsim.calibration.result import Calibration
 from churnsim.calibration.store import EVALUATIONS
 from churnsim.cli import main
 from churnsim.errors import ConfigError
+
+from .table_examples import write_table
 
 TRUTH = {"level of all causes": 0.7, "first months": 2.0, "bound by a contract": -1.5}
 

@@ -403,7 +403,8 @@ def test_the_world_with_the_campaign_is_that_of_everybody_under_it(first: tuple[
     # What a contact does to the path of who had left before is not in the log.
     reached = table(folder, "contacts").query("disposition in ['reached', 'read']")["subscriber"]
     vain = set(reached) - set(log.loc[log["event"] == "contact", "subscriber"])
-    treated = table(folder, "treated_latent").query("subscriber not in @vain")
+    treated = table(folder, "treated_latent")
+    treated = treated[~treated["subscriber"].isin(vain)]
     rows = np.searchsorted(base.ids, treated["subscriber"])
     told = {name: base.take(rows)[name] for name in ("satisfaction", "wake", "discount_shock", "departure_time")}
     for name, values in told.items():

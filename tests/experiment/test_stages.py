@@ -113,7 +113,8 @@ def test_the_plan_knows_every_arm(world: World, cells: dict[str, Cell]) -> None:
     base = stages.decision_base(cells["history"], world.engine.schema)
     plan = stages.load_plan(world, cells["plan"], base.ids)
     tried = world.experiment.campaign.offers
-    assert [arm.name for arm in plan.arms] == [f"{offer} by {channel}" for offer in tried for channel in ("call", "sms")]
+    names = [f"{offer} by {channel}" for offer in tried for channel in ("call", "sms")]
+    assert [arm.name for arm in plan.arms] == names
     assert [arm.offer_code for arm in plan.arms] == [1, 1, 2, 2, 3, 3]
     assert plan.pilot_channel == "call" and set(plan.months) == {"value", "stay"}
     call, sms = plan.arm("discount_30", "call"), plan.arm("discount_30", "sms")

@@ -166,8 +166,8 @@ def run(loaded: Loaded, *, out: str | Path | None = None, jobs: int | None = Non
     """
     for name, scenario in loaded.scenarios.items():
         if scenario.market.word_of_mouth is not None:
-            raise ConfigError(f"scenario {name}: {COUPLED}; set market.word_of_mouth to null, or let months pass without "
-                              "a campaign by `churnsim simulate`")
+            raise ConfigError(f"scenario {name}: {COUPLED}; set market.word_of_mouth to null, or let months pass "
+                              "without a campaign by `churnsim simulate`")
     if engine == "threads":
         raise ConfigError("engine threads: learners share state in a process; choose serial, processes or dask")
     pool = open_pool(engine or ("processes" if (jobs or 1) > 1 else "serial"), workers=jobs, scheduler=scheduler)
