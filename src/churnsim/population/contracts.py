@@ -43,9 +43,9 @@ def draw_contract(draw: Drawer, lookup: Lookup, *, termination_fee_share: float)
     again = draw.uniform("contract_left_months") < lookup.traits.in_later_contract_share
     later = np.where(again, safe - tenure % safe, 0)
     draw.put("contract_left_months", np.where(length == 0, 0, np.where(tenure < length, length - tenure, later)))
-    free = (length > 0) & (base["contract_left_months"] == 0) & (tenure - length < LONG_AGO)
+    free = (length > 0) & (base["contract_left_months"] == 0) & (tenure - length < LONG_AGO - 1)
     # Of several contracts of the past the last one is taken to have been signed anew each time.
-    base["contract_ended_months"] = np.where(free, (tenure - length) % safe, LONG_AGO)
+    base["contract_ended_months"] = np.where(free, 1 + (tenure - length) % safe, LONG_AGO)
     base["termination_fee_amount"] = (
         termination_fee_share * base["plan_price_amount"] * base["contract_left_months"])
 
