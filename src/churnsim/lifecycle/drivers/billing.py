@@ -43,9 +43,12 @@ def _charge(month: int, join_month: Array, departure: Float64, decision: Float64
         active_prob[j] = present_prob[j] if joined else 0.0
         billed[j] = joined & (departure[j] > month) & (decision[j] > given_time[j]) & (not unowed[j])
         billed_prob[j] = min(active_prob[j] - unowed_prob[j], given_prob[j])
+    # Three short loops: the compiler does not vectorise one over all these arrays.
+    for j in range(bill.shape[0]):
         waived = newcomer_share[j] * min(fee[j], bill[j]) if newcomer_left[j] > 0 else np.float32(0.0)
         revenue[j] = bill[j] - waived
         cost[j] = per_line * np.float32(lines[j]) + per_revenue * bill[j] + new_line[j]
+    for j in range(bill.shape[0]):
         runs = left[j] > 0
         discount[j] = share[j] * min(fee[j], bill[j]) if runs else np.float32(0.0)
         left[j] -= np.int8(runs)
