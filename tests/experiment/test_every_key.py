@@ -50,6 +50,7 @@ lifecycle:
   service: {complaint_prob: 0.1}
   arrears: {miss_prob: 0.1}
   suspension: {enter_prob: 0.05}
+  stated_reasons: {silent_share: 0.0}
 offers:
   contract_device:
     discount_share: 0.1
@@ -135,6 +136,14 @@ ALLOWED = {
     "signals.data_quality.duplicate_share": "of the snapshot of a simulation; test_simulation tests it",
     "population.table": "none here; test_table and the operator's example test it",
     "channels.*.kind": "says which other keys a channel has",
+    **{
+        f"lifecycle.causes.{name}.{key}": "refused unless apparent, as test_settings tests; test_substitution tests it"
+        for name in (
+            "service", "price", "need_mismatch", "competitor", "contract_end", "relocation", "need_gone",
+            "handset_lost", "arrears",
+        )
+        for key in ("subsidy_amount", "newcomer_terms")
+    },
     "lifecycle.drivers": "none here; test_plugin and test_further_drivers test them",
     "simulation.partition_size": "cuts files, changes no number; test_simulation tests both",
     "policies.*.offer": "none where the kind of policy does not use it; test_settings tests that it is refused",
@@ -148,6 +157,10 @@ CHANGES: dict[str, Any] = {
     "population.traits.*_shares.*": "shift",
     "population.traits.usage_scenarios.*.shares.*": "shift",
     "population.traits.customer_types.*.lines_mean": 1.5,
+    # Few leave for one and the same cause: what they say has to change much.
+    "lifecycle.stated_reasons.given_cause.*": "take",
+    # Few plans change: the chance of a cheaper one has to move across somebody's draw.
+    "lifecycle.plan.down_log_odds.usage_drop": 1.6,
     "offers.*.eligibility.customer_types": ["family"],
     "offers.contract_device.eligibility.payments": ["postpaid", "prepaid"],
     "offers.*.eligibility.payments": ["prepaid"],
@@ -227,8 +240,13 @@ def allowed(path: KeyPath) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in ALLOWED)
 
 
-# What `simulate` alone reads.
-SIMULATED = [path for path in leaves(PLAIN) if path[0] in ("simulation", "record") and not allowed(path)]
+# What `simulate` alone reads: sections of its own, and what leavers say.
+SIMULATED_SECTIONS = ("simulation", "record")
+SIMULATED = [
+    path
+    for path in leaves(PLAIN)
+    if (path[0] in SIMULATED_SECTIONS or path[:2] == ("lifecycle", "stated_reasons")) and not allowed(path)
+]
 ALIVE = [path for path in leaves(PLAIN) if not allowed(path) and path not in SIMULATED]
 
 
@@ -236,9 +254,14 @@ def changed(path: KeyPath) -> Experiment:
     """Return the experiment with one leaf changed; it passes every check."""
     plain = copy.deepcopy(PLAIN)
     holder, last = lookup(plain, path[:-1]), path[-1]
-    holder[last] = _other(path, holder[last])
+    if _rule(path) == "take":
+        _take(holder, last)
+    else:
+        holder[last] = _other(path, holder[last])
     if _rule(path) == "shift":
         _rebalance(plain, path)
+    if path[-1] == "apparent":
+        _fit_cause(plain, path)
     if path == ("policies", "uplift_value", "kind"):
         holder.update(kind="random", learner=None)
     experiment = Experiment.model_validate_json(json.dumps(plain))
@@ -277,6 +300,21 @@ def _other(path: KeyPath, value: Any) -> Any:
     if isinstance(value, list):
         return [0.8 * each for each in value]
     return value
+
+
+def _take(shares: dict[str | int, float], name: str | int) -> None:
+    """Give one entry all that the largest other one has."""
+    other = max((each for each in shares if each != name), key=lambda each: shares[each])
+    shares[name], shares[other] = round(shares[name] + shares[other], 10), 0.0
+
+
+def _fit_cause(plain: dict[str, Any], path: KeyPath) -> None:
+    """Drop what belongs to the other sort of cause: terms of a new line, or a factor on coming back."""
+    cause = lookup(plain, path[:-1])
+    if cause["apparent"]:
+        plain["lifecycle"]["win_back"]["cause_factors"].pop(path[-2], None)
+    else:
+        cause.update(subsidy_amount=0.0, newcomer_terms=False)
 
 
 def _rebalance(plain: dict[str, Any], path: KeyPath) -> None:
@@ -415,7 +453,13 @@ def test_a_run_reads_nothing_that_only_a_simulation_reads() -> None:
     keys = [task.key for task in BASE_TASKS]
     assert {dotted(path) for path in SIMULATED} >= {"simulation.months", "record.by", "record.snapshot.outcome_months"}
     for path in SIMULATED:
-        assert [task.key for task in tasks_of(changed(path))] == keys, dotted(path)
+        if path[0] in SIMULATED_SECTIONS:
+            assert [task.key for task in tasks_of(changed(path))] == keys, dotted(path)
+
+
+def test_what_leavers_say_changes_no_cell_of_a_run() -> None:
+    """Keys of cells hold the whole section lifecycle: the cells are computed anew, and alike."""
+    assert first_change(changed(("lifecycle", "stated_reasons", "silent_share"))) is None
 
 
 def test_stages_leave_the_cells_they_read_alone() -> None:
