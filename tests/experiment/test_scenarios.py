@@ -1,4 +1,4 @@
-"""The file of scenarios: each loads over data_grounded and changes it; tests/targets measure what each reaches."""
+"""The file of scenarios: each loads over data_grounded and changes it; tests/realism measure what each reaches."""
 
 from __future__ import annotations
 

@@ -466,14 +466,14 @@ def test_a_campaign_is_that_of_a_run(policy: str, cells: dict[str, Any], out: Pa
 
 
 def test_a_list_under_a_small_budget_does_not_depend_on_partitions(tmp_path: Path) -> None:
-    """Seven to a partition, and more than half: shortlists are merged in 72 steps, and in two."""
+    """Few to a partition, and more than half: shortlists are merged in 22 steps, and in two."""
     for policy in ("risk_value", "churn_risk", "uplift_value"):
         settings = (f"simulation={{months: 9, policy: {policy}}}", "campaign.budget_amount=400.0",
                     "signals.churn_model=lightgbm", "record={panel_share: 0.0, latent: false, snapshot: null}")
         whole = run(tmp_path, *settings)
         lists, contacts = table(tmp_path, "lists"), table(tmp_path, "contacts")
         assert 5 < len(lists) < 250
-        for size in (7, 251):
+        for size in (23, 251):
             found = run(tmp_path, *settings, f"simulation.partition_size={size}")
             assert found.metrics == whole.metrics and found.note == whole.note
             pd.testing.assert_frame_equal(table(tmp_path, "lists"), lists, check_exact=True)

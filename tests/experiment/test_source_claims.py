@@ -1,6 +1,6 @@
 """The preset of the sources' claims: it stands on data_grounded and reaches what the sources say of their case.
 
-What its offers do, and its maintenance, at seed 7; its monthly churn and its stated reasons are in tests/targets.
+What its offers do, and its maintenance, at seed 7; its monthly churn and its stated reasons are in tests/realism.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def test_who_has_a_contract_pays_after_use(name):
 
 
 def test_months_since_the_contract_ended_fit_tenure_and_length():
-    """Free of a contract of 12 months after 15 or 27 it ended 3 months ago, which counts as in the month after it as 1: 4."""
+    """A contract of 12 months that ended 3 months ago: the month after its end counts 1, so 4; none for the others."""
     known = {"tenure_months": np.array([15.0, 27.0, 15.0, 5.0]),
              "contract_length_months": np.array([12.0, 12.0, 12.0, 0.0]),
              "contract_left_months": np.array([0.0, 0.0, 9.0, 0.0])}

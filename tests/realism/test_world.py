@@ -111,7 +111,9 @@ def test_the_target_is_met(target: Target) -> None:
 
 @pytest.mark.parametrize("target", TARGETS, ids=NAMES)
 def test_a_perturbed_world_misses_it(target: Target) -> None:
-    found = target.figure(*target.perturbed, **{**target.made, "scenario": target.scenario})
+    # Far outside: fewer subscribers tell as well.
+    made = {**target.made, "scenario": target.scenario, "size": min(target.made["size"], 100_000)}
+    found = target.figure(*target.perturbed, **made)
     assert not target.low <= found <= target.high, f"{target.says}: {found} although {target.perturbed}"
 
 

@@ -1,4 +1,4 @@
-"""Print every figure of docs/realism.md: run `python -m targets.figures` in tests/ (two minutes of CPU, seed 20)."""
+"""Print every figure of docs/realism.md: run `python -m realism.figures` in tests/ (two minutes of CPU, seed 20)."""
 
 from __future__ import annotations
 
