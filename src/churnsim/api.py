@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +21,7 @@ from churnsim.core.columns import Subscribers
 from churnsim.core.draws import make_key
 from churnsim.core.executor import Engine
 from churnsim.errors import ConfigError
-from churnsim.evaluation.truth import realised_responses, responses
+from churnsim.evaluation.truth import Responses, realised_responses, responses
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.world import World, make_world
@@ -241,12 +241,11 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
     -------
     DataFrame
         One row for each subscriber on the network at the month's start (or gone within `lost_months`), indexed by
-        `subscriber`. For each
-        offer, and for ``contact``, a contact after which no offer was accepted: ``_value``, the expected
-        change of discounted margin less offer cost over evaluation.horizon_months, contact cost not
-        included; ``_value_se``, its standard error over the draws (NaN for one draw); ``_staying``, the
-        change of the probability to be active 12 months later (the last month of a shorter horizon). With
-        `channel`, ``_accept_prob`` for each offer. A contact in which offer X is made is worth
+        `subscriber`. For each offer, and for ``contact``, a contact after which no offer was accepted: ``_value``,
+        the expected change of discounted margin less offer cost over evaluation.horizon_months, contact cost not
+        included; ``_value_se``, its standard error over the draws (NaN for one draw); ``_staying``, the change of
+        the probability to be active 12 months later (the last month of a shorter horizon). With `channel`,
+        ``_accept_prob`` for each offer, after the others. A contact in which offer X is made is worth
         ``X_accept_prob * X_value + (1 - X_accept_prob) * contact_value``.
 
     Raises
@@ -274,22 +273,30 @@ def twins(history: History, *, at_month: int | None = None, offers: Collection[s
     found = responses(base, world.inner_engines(), e.evaluation, offers=asked, month=month, contact_time=contact_time)
     once = realised_responses(base, world.engine, e.evaluation, offers=asked, month=month,
                               contact_time=contact_time) if realised else None
-    columns: dict[str, npt.NDArray[np.float64]] = {}
-    count = len(found.value)
-    for row, name in enumerate(("contact", *asked)):
-        value = found.value[:, row]
-        columns[f"{name}_value"] = value.mean(axis=0)
-        columns[f"{name}_value_se"] = (value.std(axis=0, ddof=1) / np.sqrt(count) if count > 1
-                                       else np.full(len(base), np.nan))
-        columns[f"{name}_staying"] = found.staying[:, row].mean(axis=0)
-        if once is not None:
-            columns[f"{name}_value_realised"] = once.value[0, row]
-            columns[f"{name}_staying_realised"] = once.staying[0, row]
-        if row and channel is not None:
+    columns = _effect_columns(("contact", *asked), found, once)
+    if channel is not None:
+        for name in asked:
             columns[f"{name}_accept_prob"] = acceptance_prob(
                 e.offers[name], base, engine=world.engine, month=month,
                 channel_factor=odds_factor(e.offers[name], channel, e.channels))
     return pd.DataFrame(columns, index=pd.Index(base.ids, name="subscriber"))
+
+
+def _effect_columns(names: Sequence[str], found: Responses, once: Responses | None
+                    ) -> dict[str, npt.NDArray[np.float64]]:
+    """Return value, its standard error and staying of each treatment, and what happened in the one future `once`."""
+    columns: dict[str, npt.NDArray[np.float64]] = {}
+    count, _, n = found.value.shape
+    for row, name in enumerate(names):
+        value = found.value[:, row]
+        columns[f"{name}_value"] = value.mean(axis=0)
+        columns[f"{name}_value_se"] = (value.std(axis=0, ddof=1) / np.sqrt(count) if count > 1
+                                       else np.full(n, np.nan))
+        columns[f"{name}_staying"] = found.staying[:, row].mean(axis=0)
+        if once is not None:
+            columns[f"{name}_value_realised"] = once.value[0, row]
+            columns[f"{name}_staying_realised"] = once.staying[0, row]
+    return columns
 
 
 def _asked(base: Subscribers, subscribers: Collection[int] | None, month: int) -> Subscribers:
