@@ -82,6 +82,10 @@ def test_a_table_of_the_months_of_the_file_and_another_replicate(tmp_path, capsy
                              "folder's\n"),
     (["--out", "base.csv", "--latent", "latent.txt"], "latent.txt: the name must end in .parquet, .csv, .csv.gz, "
                                                              ".arrow or .feather\n"),
+    (["--out", "base.csv", "--latent", "base.csv"], "--latent base.csv: --out has this name too, by which the "
+     "dictionary tells tables apart; give another name\n"),
+    (["--out", "base.csv", "--latent", "elsewhere/base.csv"], "--latent elsewhere/base.csv: --out has this name too, "
+     "by which the dictionary tells tables apart; give another name\n"),
     (["--latent", "latent.csv"],
      "Error: --latent goes with one table, --out FILE; in a folder, --set record.latent=true\n"),
     (["--out", "base.csv", "--jobs", "2"],
