@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from scipy.stats import norm
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import make_key
 from churnsim.lifecycle.default import Lifecycle
-from churnsim.lifecycle.treatment import Treatment, contacts, everybody, nobody
+from churnsim.lifecycle.treatment import Resolutions, Treatment, contacts, everybody, nobody
 from churnsim.population.columns import SCHEMA
 
 from .examples import KEY, LIVELY, OFFERS, constant, engine, lifecycle, same, subscribers, varied
@@ -331,6 +333,11 @@ def test_nobody_at_all():
 def test_a_treatment_of_a_row_that_is_not_there_is_refused(row):
     with pytest.raises(ValueError, match=rf"^a treatment names rows {row} to {row}, but the base has rows 0 to 599$"):
         run(MANY, Treatment(np.array([row]), np.array([0.5]), np.zeros(1, np.int8)))
+
+
+def test_a_ticket_of_a_row_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match=r"^a treatment names rows 3 to 600, but the base has rows 0 to 599$"):
+        run(MANY, replace(nobody(), tickets=Resolutions(np.array([3, 600]), np.array([5.0, 5.0]))))
 
 
 def test_arms_of_other_ids_are_refused():

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from churnsim.lifecycle.treatment import Treatment, apply, contacts, everybody, fade, in_effect, nobody
+from churnsim.lifecycle.treatment import (
+    Resolutions,
+    Treatment,
+    apply,
+    contacts,
+    everybody,
+    fade,
+    in_effect,
+    nobody,
+)
 from churnsim.offers.settings import Offer
 from churnsim.offers.table import offer_table
 from churnsim.population.categories import NEEDS, STATES
@@ -82,6 +92,35 @@ TIME = "the time of a contact must lie in [0, 1)"
 def test_a_wrong_table_is_refused(row, time, accepted, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Treatment(np.array(row), np.array(time), np.array(accepted, np.int8))
+
+
+TICKET_ORDER = "tickets must be ordered by row, each row once; sort them"
+TICKET_HOURS = "the hours to a ticket's resolution must be above 0; write inf for one that is open"
+
+
+@pytest.mark.parametrize(("row", "hours", "message"), [
+    ([2, 1], [5.0, 5.0], TICKET_ORDER),
+    ([1, 1], [5.0, 5.0], TICKET_ORDER),
+    ([1, 2], [5.0, 0.0], TICKET_HOURS),
+    ([1, 2], [np.nan, np.inf], TICKET_HOURS),
+    ([1, 2], [5.0], "row and hours must be equally long (got 2, 1)"),
+])
+def test_wrong_tickets_are_refused(row, hours, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Resolutions(np.array(row), np.array(hours))
+
+
+def test_tickets_go_with_their_rows():
+    """Of contacts at 1, 1, 4, 4, 4, 7 and tickets of 0, 4, 9: all touched, rows [4, 8), and a base of the touched."""
+    both = replace(SEVERAL, tickets=Resolutions(np.array([0, 4, 9]), np.array([3.0, np.inf, 8.0])))
+    assert both.touched().tolist() == [0, 1, 4, 7, 9] and SEVERAL.touched().tolist() == [1, 4, 7]
+    part = both.view(4, 8)
+    assert part.row.tolist() == [0, 0, 0, 3]
+    assert (part.tickets.row.tolist(), part.tickets.hours.tolist()) == ([0], [np.inf])
+    alone = both.among(both.touched())
+    assert alone.row.tolist() == [1, 1, 2, 2, 2, 3] and alone.accepted.tolist() == SEVERAL.accepted.tolist()
+    assert (alone.tickets.row.tolist(), alone.tickets.hours.tolist()) == ([0, 2, 4], [3.0, np.inf, 8.0])
+    assert len(both.tickets) == 3 and SEVERAL.view(0, 9).tickets is None and SEVERAL.among(np.arange(9)).tickets is None
 
 
 def test_contacts_of_one_subscriber_at_one_moment_are_in_order():

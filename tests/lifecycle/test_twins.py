@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churnsim.lifecycle.treatment import Treatment, everybody, nobody
+from churnsim.lifecycle.treatment import Resolutions, Treatment, everybody, nobody
 from churnsim.lifecycle.twins import run_twins
 
 from .examples import OFFERS, engine, same, varied
@@ -77,6 +79,26 @@ def test_twins_are_full_runs(block, threads, realise):
             np.testing.assert_array_equal(whole_seen[name][:, rest], seen[name][:, rest], err_msg=name)
         changed += not same(twin.base, base.take(twin.rows))
     assert changed == len(TREATMENTS) - 1
+
+
+def test_tickets_alone_touch():
+    """Twins of those whose tickets a centre resolves, one of whom is contacted too, are those of a full run."""
+    seen = np.zeros(len(BASE), bool)
+
+    def complained(block):
+        seen[block.low:block.high] |= block["ticket_hours"] > 0.0
+
+    engine().run([(BASE.copy(), None)], start=START, months=1, observe=complained)
+    rows = np.flatnonzero(seen)[::2]
+    hours = np.where(np.arange(len(rows)) % 3, 2.0 + np.arange(len(rows)), np.inf)
+    treatment = replace(contacted(rows[:1]), tickets=Resolutions(rows, hours))
+    base = BASE.copy()
+    (twin,) = run_twins(engine(), base, [treatment], start=START, months=MONTHS, block=100)
+    whole = full_run(treatment, block=37)[0]
+    assert same(base, UNTREATED) and twin.rows.tolist() == rows.tolist() and len(rows) > 10
+    assert same(twin.base, whole.take(rows)) and not same(twin.base, base.take(rows))
+    rest = np.setdiff1d(np.arange(len(BASE)), rows)
+    assert same(whole.take(rest), base.take(rest))
 
 
 def test_a_subscriber_touched_by_two_treatments_has_a_twin_of_each():

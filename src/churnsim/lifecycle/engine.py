@@ -98,9 +98,9 @@ class Engine:
         for base, treatment in arms:
             if not np.array_equal(base.ids, arms[0][0].ids):
                 raise ValueError("the arms of a run have the same ids in the same order; run others apart")
-            if treatment is not None and len(treatment) and not 0 <= treatment.row[0] <= treatment.row[-1] < n:
-                raise ValueError(f"a treatment names rows {treatment.row[0]} to {treatment.row[-1]}, but the base has "
-                                 f"rows 0 to {n - 1}")
+            rows = np.zeros(0, np.int64) if treatment is None else treatment.touched()
+            if len(rows) and not 0 <= rows[0] <= rows[-1] < n:
+                raise ValueError(f"a treatment names rows {rows[0]} to {rows[-1]}, but the base has rows 0 to {n - 1}")
         cuts = self._cuts(arms[0][0].ids, block)
         bounds = list(zip((0, *cuts), (*cuts, n), strict=True)) if n else []
 

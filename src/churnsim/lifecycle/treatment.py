@@ -31,8 +31,47 @@ ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
 @dataclass(frozen=True)
+class Resolutions:
+    """How a contact centre resolved tickets opened in the first month of a run, one row a ticket.
+
+    Attributes
+    ----------
+    row
+        (k,) int64, ascending, each once: position of the subscriber in the base. Who opens no ticket in the month
+        is named in vain.
+    hours
+        (k,) float64, above 0: hours from the complaint to the resolution; infinite if it was not resolved when the
+        month ended.
+
+    Raises
+    ------
+    ValueError
+        Rows are out of order or occur twice, or hours are not above 0.
+    """
+
+    row: Rows
+    hours: Times
+
+    def __post_init__(self) -> None:
+        if len(self.row) != len(self.hours):
+            raise ValueError(f"row and hours must be equally long (got {len(self.row)}, {len(self.hours)})")
+        if np.any(self.row[1:] <= self.row[:-1]):
+            raise ValueError("tickets must be ordered by row, each row once; sort them")
+        if not np.all(self.hours > 0.0):
+            raise ValueError("the hours to a ticket's resolution must be above 0; write inf for one that is open")
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def view(self, low: int, high: int) -> Resolutions:
+        """Return the tickets of rows [low, high), counted from `low`."""
+        first, last = np.searchsorted(self.row, (low, high))
+        return Resolutions(self.row[first:last] - low, self.hours[first:last])
+
+
+@dataclass(frozen=True)
 class Treatment:
-    """The contacts of the first month of a run, one row a contact.
+    """The contacts of the first month of a run, one row a contact, and how a centre resolved tickets opened in it.
 
     Attributes
     ----------
@@ -43,6 +82,8 @@ class Treatment:
     accepted
         (m,) int8: code of the offer accepted in the contact, 0 for none; at most one a subscriber. It acts only
         on those who had not decided to leave before.
+    tickets
+        Take the place of the drawn hours of these tickets; None: all hours are drawn.
 
     Raises
     ------
@@ -53,6 +94,7 @@ class Treatment:
     row: Rows
     time: Times
     accepted: Codes
+    tickets: Resolutions | None = None
 
     def __post_init__(self) -> None:
         if not len(self.row) == len(self.time) == len(self.accepted):
@@ -73,9 +115,20 @@ class Treatment:
         return len(self.row)
 
     def view(self, low: int, high: int) -> Treatment:
-        """Return the contacts of rows [low, high), counted from `low`."""
+        """Return the contacts and tickets of rows [low, high), counted from `low`."""
         first, last = np.searchsorted(self.row, (low, high))
-        return Treatment(self.row[first:last] - low, self.time[first:last], self.accepted[first:last])
+        tickets = None if self.tickets is None else self.tickets.view(low, high)
+        return Treatment(self.row[first:last] - low, self.time[first:last], self.accepted[first:last], tickets)
+
+    def touched(self) -> Rows:
+        """Return the positions of those with a contact or a ticket, ascending, each once."""
+        return np.unique(self.row) if self.tickets is None else np.union1d(self.row, self.tickets.row)
+
+    def among(self, some: Rows) -> Treatment:
+        """Return the treatment of a base that holds positions `some` of this one's, all touched among them."""
+        tickets = None if self.tickets is None else Resolutions(np.searchsorted(some, self.tickets.row),
+                                                                self.tickets.hours)
+        return Treatment(np.searchsorted(some, self.row), self.time, self.accepted, tickets)
 
     def decisive(self) -> Rows:
         """Return the position of each treated subscriber's decisive contact: the accepted one, else the first."""

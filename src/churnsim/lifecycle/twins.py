@@ -24,7 +24,7 @@ class Twin:
     Attributes
     ----------
     rows
-        (m,) positions in the base, ascending: everybody with a contact.
+        (m,) positions in the base, ascending: everybody with a contact, or a ticket of the treatment's.
     base
         They, as the treatment left them.
     """
@@ -46,7 +46,7 @@ def run_twins(engine: Engine, base: Subscribers, treatments: Sequence[Treatment]
     base
         Changed in place, as by a run without treatment.
     treatments
-        Contacts in month `start`, rows being those of `base`; a subscriber may be touched by several.
+        Contacts and tickets of month `start`, rows being those of `base`; a subscriber may be touched by several.
     observe
         Called for the base as by :meth:`Engine.run`.
     observe_twin
@@ -66,12 +66,12 @@ def run_twins(engine: Engine, base: Subscribers, treatments: Sequence[Treatment]
     if engine.coupled:
         raise ConfigError(f"driver {engine.coupled[0]!r} couples subscribers: the treated cannot be run again alone; "
                           "take it out of the engine, or run all subscribers under each treatment")
-    rows = [np.unique(treatment.row) for treatment in treatments]
+    rows = [treatment.touched() for treatment in treatments]
     touched = [base.take(some) for some in rows]
     engine.run([(base, None)], start=start, months=months, observe=observe, realise=realise, block=block,
                threads=threads)
     for k, (some, twin, treatment) in enumerate(zip(rows, touched, treatments, strict=True)):
-        own = Treatment(np.searchsorted(some, treatment.row), treatment.time, treatment.accepted)
+        own = treatment.among(some)
 
         def watch(seen: Block, k: int = k, some: Rows = some) -> None:
             assert observe_twin is not None

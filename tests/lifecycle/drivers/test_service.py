@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,12 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import kstest, norm
 
+from churnsim.lifecycle.block import Month
 from churnsim.lifecycle.drivers import service
 from churnsim.lifecycle.drivers.service import BILLING, CARE, NETWORK, complaint_types, driver, resolution_hours
+from churnsim.lifecycle.treatment import Resolutions, nobody
 from churnsim.offers.settings import Offer
 from churnsim.offers.table import offer_table
 
-from ..examples import block_of, draws_of, lifecycle, subscribers
+from ..examples import KEY, block_of, draws_of, lifecycle, subscribers
 from ..examples import offers as offer_table_of
 from .by_hand import Chosen, N, approx, assert_mean, assert_share, log_odds, logistic
 
@@ -221,6 +225,56 @@ def test_a_new_ticket_in_the_month_after_a_resolution():
     assert base["satisfaction"][0] == approx(70.0 - 8.0)
     assert base["complaint_stock"][0] == approx(0.6 * 0.2 + 1.0)
     assert base["ticket_hours"][0] == approx(10.0)
+
+
+def worked_by_a_centre(rows, hours, *, first=True, n=5):
+    """Return subscribers whose complaints of the middle of month 7 take 18 drawn hours, but as the centre says."""
+    base = subscribers(n)
+    block = block_of(base)
+    block.month = Month(7, first=first)
+    block.treatment = replace(nobody(), tickets=Resolutions(np.array(rows), np.array(hours)))
+    complains = np.where(np.arange(n) < 4, ALWAYS, NEVER)
+    driver(lifecycle(), OFFERS).step(block, block.month, Chosen(base.ids, NEVER, complains, 0.99, 0.5, uniform=0.5))
+    return base
+
+
+def test_a_centres_hours_take_the_place_of_the_drawn_ones():
+    """360 hours are left: 30 are resolved, 400 stay open for 40 more; one left open takes its 18 in the next month.
+
+    The third has no word from the centre, the fifth no ticket.
+    """
+    base = worked_by_a_centre([0, 1, 3, 4], [30.0, 400.0, np.inf, 5.0])
+    assert base["ticket_hours"].tolist() == approx([30.0, 360.0, 18.0, 360.0, 0.0])
+    assert base["ticket_left_hours"].tolist() == approx([-330.0, 40.0, -342.0, 18.0, 0.0])
+    assert base["ticket_open"].tolist() == [0, 1, 0, 1, 0]
+
+
+def test_a_centres_hours_act_as_drawn_ones_do():
+    """What was resolved in 6, 20 and 30 hours is felt in the next month, whoever says so; open ones go on."""
+    drawn = ticket_of([6.0, 20.0, 30.0, 400.0])
+    worked = worked_by_a_centre([0, 1, 2, 3], [6.0, 20.0, 30.0, 400.0]).take(np.arange(4))
+    for month in (8, 9, 10):
+        stepped(drawn, NEVER, NEVER, month=month)
+        stepped(worked, NEVER, NEVER, month=month)
+        for name in ("satisfaction", "complaint_stock", "experience_fatigue", "ticket_hours", "ticket_left_hours"):
+            assert worked[name].tolist() == approx(drawn[name].tolist()), (month, name)
+
+
+def test_a_centre_has_a_say_in_the_first_month_alone():
+    late = worked_by_a_centre([0, 1], [30.0, np.inf], first=False)
+    assert late["ticket_hours"].tolist() == approx([18.0] * 4 + [0.0])
+
+
+def test_the_moment_of_a_ticket_is_known_beside_the_run():
+    base = subscribers(2000)
+    block = block_of(base)
+    step = driver(lifecycle(service={"complaint_prob": 0.5}), OFFERS).step
+    step(block, block.month, draws_of(base, service.EVENTS, service.OPENING))
+    rows = np.flatnonzero(block["complaint"])
+    opened = service.opening_time(base.ids[rows], key=KEY, month=7)
+    resolved = block["ticket_left_hours"][rows] < -1.0
+    left = (block["ticket_hours"] - block["ticket_left_hours"])[rows][resolved]
+    assert 720.0 * (1.0 - opened[resolved]) == pytest.approx(left, abs=1e-3) and resolved.sum() > 500
 
 
 def test_an_offer_in_effect_speeds_tickets_up():

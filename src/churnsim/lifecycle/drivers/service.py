@@ -1,6 +1,7 @@
 """Faults and complaints come, complaints are worked as tickets, all of it weighs on satisfaction and fades.
 
-A ticket resolved in one month reaches the subscriber's mood at the start of the next.
+A ticket resolved in one month reaches the subscriber's mood at the start of the next. Hours to its resolution are
+drawn, unless the treatment of the month tells how a contact centre resolved it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from scipy.special import ndtri
 
 from churnsim.core.clock import HOURS_PER_MONTH
 from churnsim.core.compiled import njit
-from churnsim.core.draws import stream
+from churnsim.core.draws import Key, stream, uniform
 from churnsim.core.smooth import exp_scalar, logit
 from churnsim.lifecycle.block import Array, Block, Draws, Float32, Float64, Ids, Month
 from churnsim.lifecycle.driver import Driver
@@ -51,7 +52,8 @@ def step(settings: LifecycleSettings, table: OfferTable, block: Block, month: Mo
     in_effect = np.where(block["offer_left_months"][rows] > 0, block["offer_code"][rows], 0)
     hours = table.ticket_hours_factor[in_effect] * resolution_hours(
         ticket, about, block["broadband"][rows], u_hours[rows])
-    _open(block, rows, hours, HOURS_PER_MONTH * (1.0 - draws.uniform(OPENING, rows)))
+    month_left_hours = HOURS_PER_MONTH * (1.0 - draws.uniform(OPENING, rows))
+    _open(block, rows, _worked(block, month, rows, hours, month_left_hours), month_left_hours)
 
 
 @njit
@@ -113,8 +115,7 @@ def complaint_types(service: Service, fault: Array, bill_shock: Float32, u: Floa
 def resolution_hours(ticket: Ticket, about: Array, broadband: Array, u: Float32) -> Float64:
     """Return hours from complaint to resolution, (m,), from uniforms `u` (m,).
 
-    Log-normal; exponential for network complaints of accounts with broadband, which need a repair. Hours of a
-    contact centre that works the tickets take the place of these.
+    Log-normal; exponential for network complaints of accounts with broadband, which need a repair.
 
     Parameters
     ----------
@@ -127,6 +128,25 @@ def resolution_hours(ticket: Ticket, about: Array, broadband: Array, u: Float32)
     desk = ticket.hours_median * np.exp(ticket.hours_log_sd * ndtri(quantile))
     repair = -ticket.network_repair_hours_mean * np.log1p(-quantile)
     return np.where((about == NETWORK) & (broadband == 1), repair, desk)
+
+
+def opening_time(ids: Ids, *, key: Key, month: int) -> Float64:
+    """Return the part of the month gone when each subscriber's ticket opens, should one, (n,) in (0, 1)."""
+    return uniform(key, OPENING, ids, month=month)
+
+
+def _worked(block: Block, month: Month, rows: Ids, drawn: Float64, month_left_hours: Float64) -> Float64:
+    """Return hours to resolution: the centre's where the treatment has them, else those drawn.
+
+    Whoever takes over a ticket that the centre left open needs the drawn hours, from the month's end on.
+    """
+    tickets = block.treatment.tickets if month.first and block.treatment is not None else None
+    if tickets is None:
+        return drawn
+    _, here, there = np.intersect1d(rows, tickets.row, assume_unique=True, return_indices=True)
+    centres, hours = tickets.hours[there], drawn.copy()
+    hours[here] = np.where(np.isfinite(centres), centres, month_left_hours[here] + drawn[here])
+    return hours
 
 
 def _open(block: Block, rows: Ids, hours: Float64, month_left_hours: Float64) -> None:
