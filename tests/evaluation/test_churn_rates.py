@@ -81,6 +81,23 @@ def test_a_closed_cohort_of_unlike_subscribers_loses_less():
     assert rates.closed_cohort < rates.compounded - 0.01 < rates.over_average_base
 
 
+def test_the_year_begins_with_its_first_month():
+    """Two years of one run share nine months; nobody joins or returns, so that those there at first are the cohort."""
+    settings = lifecycle(notice_days=0.0, causes={"any": {"intercept": float(np.log(0.02)), "coefficients": {}}})
+    early, late = ChurnCounts(start=0), ChurnCounts(start=3)
+
+    def watch(block):
+        early.observe(block)
+        late.observe(block)
+
+    engine(settings).run([(subscribers(60, join_month=np.full(60, -24)), None)], start=0, months=15, observe=watch)
+    assert (late.totals[:9] == early.totals[3:12]).all()
+    for counts in (early, late):
+        assert counts.totals[-1].tolist() == [counts.totals[0, 0], counts.totals[:12, 1].sum()]
+    assert (late.totals[:12, 1] == 0).any(), "choose another seed: a month without leavers is to be among them"
+    assert late.rates() is not None
+
+
 def test_blocks_threads_and_partitions_change_nothing():
     whole = counted((0.02, 0.05), n=4000).totals
     assert np.array_equal(counted((0.02, 0.05), n=4000, block=300, threads=2).totals, whole)

@@ -77,6 +77,7 @@ def test_outliers_are_single_months_times_the_factor(base: Subscribers) -> None:
         assert set(np.unique(factor)) == {1.0, 20.0}, name
         for month in factor:
             assert_share(month == 20.0, 0.05)
+        assert_share((factor[0] == 20.0) & (factor[1] == 20.0), 0.0025)
     assert_share((wild["usage_gb"] == 20.0) & (wild["bill_amount"] == 20.0), 0.0025)
     assert all(np.array_equal(table[name], base[name]) for name in OBSERVED if name not in HISTORIES)
 

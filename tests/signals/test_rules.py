@@ -71,6 +71,13 @@ def test_the_warnings_of_the_sources() -> None:
     assert {name: rule(found).dtype for name, rule in RULES.items()} == dict.fromkeys(RULES, np.dtype(bool))
 
 
+def test_falls_by_name() -> None:
+    found = table(*((now, 10.0, 10.0, 10.0, 10.0, 10.0) for now in (2.0, 2.1, 5.0, 5.1, 8.0, 8.1)))
+    counts = {name: int(RULES[name](found).sum()) for name in RULES if "_fell_" in name}
+    assert counts == {"usage_fell_20": 5, "usage_fell_50": 3, "usage_fell_80": 1, "usage_fell_each_month": 0,
+                      "bill_fell_20": 5}
+
+
 def test_worth_by_hand() -> None:
     # 3 of 4 leavers and 20 of 96 stayers flagged.
     left = np.r_[np.ones(4), np.zeros(96)]
@@ -103,15 +110,16 @@ def test_chances_give_the_expected_worth() -> None:
     assert worth.share_flagged == pytest.approx(2 / 3)
 
 
-def test_standard_error_of_a_lift_is_its_spread() -> None:
+@pytest.mark.parametrize("base_rate", [BASE_RATE, 0.5])
+def test_standard_error_of_a_lift_is_its_spread(base_rate: float) -> None:
     # 2,000 tables of 400 leavers and 600 stayers: the spread of 2,000 values is known to 1.6 %; the band of 8 % is five
     # of these.
     rng = np.random.default_rng(5)
     recalls, falses = rng.binomial(400, 0.4, 2000) / 400, rng.binomial(600, 0.3, 2000) / 600
-    lifts = recalls / (BASE_RATE * recalls + (1 - BASE_RATE) * falses)
+    lifts = recalls / (base_rate * recalls + (1 - base_rate) * falses)
     left = np.r_[np.ones(400), np.zeros(600)]
     flagged = np.r_[np.ones(160), np.zeros(240), np.ones(180), np.zeros(420)]
-    assert evaluate_rule(flagged, left, base_rate=BASE_RATE).lift_se == pytest.approx(lifts.std(), rel=0.08)
+    assert evaluate_rule(flagged, left, base_rate=base_rate).lift_se == pytest.approx(lifts.std(), rel=0.08)
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40))
