@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import itertools
 import math
 
@@ -22,6 +24,15 @@ from churnsim.capacity.theory.varying import expected_queue
 from churnsim.errors import CapacityError
 
 INF = math.inf
+
+
+@pytest.mark.parametrize(
+    "module", ["abandonment", "erlang", "outreach", "priority", "single_agent", "staffing"]
+)
+def test_examples_of_the_docstrings(module):
+    result = doctest.testmod(importlib.import_module(f"churnsim.capacity.theory.{module}"))
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 def test_second_moment_of_the_wait_is_that_of_m_m_1():
