@@ -12,7 +12,7 @@ import pytest
 
 import churnsim
 from churnsim.cli import main
-from churnsim.errors import ConfigError
+from churnsim.errors import ConfigError, ResultsError
 from churnsim.evaluation.tenure_churn import reweighted_rate
 from churnsim.report.portrait import write_portrait
 from churnsim.report.portrait_numbers import SIMULATED, TABLE, Rows, _contract_month, _revenue, _tenure, _usage_before
@@ -151,3 +151,15 @@ def test_arguments_that_do_not_fit(written: Path, capsys: pytest.CaptureFixture[
         write_portrait(exp, "portrait.pdf")
     assert main(["portrait", str(written / "exp.yaml"), "--table", str(written / "table.csv")]) == 2
     assert capsys.readouterr().err == "--table and --mapping go together; give both or neither\n"
+
+
+def test_a_page_that_cannot_be_written(written: Path, tmp_path: Path) -> None:
+    exp = churnsim.load(written / "exp.yaml")
+    (tmp_path / "file").touch()
+    (tmp_path / "page.html").mkdir()
+    for page, why in ((tmp_path / "file" / "page.html", "Not a directory"), (tmp_path / "page.html", "Is a directory")):
+        with pytest.raises(ResultsError) as caught:
+            write_portrait(exp, page)
+        assert str(caught.value) == (f"{page}: cannot be written ({why}); free space or choose another place "
+                                     "with --out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "page", "page.html"]

@@ -9,18 +9,18 @@ from pathlib import Path
 import click
 
 from churnsim.commands.shared import EXPERIMENT, FILE, SET, load_experiment
-from churnsim.console import json_text, require_formats, show, write_table
+from churnsim.console import FORMATS, json_text, require_formats, show, write_table
 
 
 @click.command()
 @EXPERIMENT
 @click.option("--offer", "names", metavar="NAME", multiple=True,
-              help="An offer of the catalogue. May be repeated.  [default: all but those for leavers]")
+              help="An offer of the catalogue. May be repeated.  [default: all]")
 @click.option("--years", metavar="N", type=int, default=3, show_default=True, help="Horizon.")
 @click.option("--draws", metavar="N", type=int, help="Futures averaged over.  [default: evaluation.inner_draws]")
 @click.option("--channel", metavar="NAME", help="Through which offers are made.  [default: pilot.channel]")
 @click.option("--replicate", metavar="N", type=int, default=0, show_default=True, help="Which replicate, from 0.")
-@click.option("--out", metavar="FILE", type=FILE, help="Also write the numbers: .csv or .parquet.")
+@click.option("--out", metavar="FILE", type=FILE, help=f"Also write the numbers; the name must end in {FORMATS}.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON instead of tables.")
 @SET
 def offers(experiment: Path, names: tuple[str, ...], years: int, draws: int | None, channel: str | None,

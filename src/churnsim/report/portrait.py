@@ -6,9 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
-from churnsim.errors import ConfigError
+from churnsim.errors import ConfigError, ResultsError
 from churnsim.experiment.load import Loaded
-from churnsim.experiment.store import writing
 from churnsim.report.contents import Table, records
 from churnsim.report.figures import Picture
 from churnsim.report.page import Section, rendered
@@ -62,7 +61,7 @@ def write_portrait(experiment: Loaded, out: str | Path, *, table: str | Path | N
     files |= {f"tables/{name}.csv": frame.to_csv(index=False) for name, frame in portrait.frames.items()}
     folder = page.with_suffix("")
     aside = page.with_name(f".{page.name}.{os.getpid()}")
-    with writing(aside):
+    try:
         for name, text in files.items():
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
             (aside / name).write_text(text, encoding="utf-8")
@@ -70,7 +69,11 @@ def write_portrait(experiment: Loaded, out: str | Path, *, table: str | Path | N
             os.replace(aside / name, folder / name)
         (aside / page.name).write_text(portrait_text(portrait, pictures), encoding="utf-8")
         os.replace(aside / page.name, page)
-        shutil.rmtree(aside)
+    except OSError as error:
+        raise ResultsError(f"{page}: cannot be written ({error.strerror or error}); free space or choose another place "
+                           "with --out") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return page
 
 
