@@ -128,6 +128,30 @@ def test_a_killed_run_goes_on_and_ends_the_same(found, paths, tmp_path, monkeypa
     assert not (tmp_path / "preset.yaml.work").exists()
 
 
+def test_evaluations_of_another_version_are_not_used(paths, tmp_path, monkeypatch):
+    table, mapping = paths
+
+    def first_computed() -> tuple[str, bool]:
+        seen: list[tuple[str, bool]] = []
+
+        def one(self, part, _steps, fitted_only):
+            seen.append((part, fitted_only))
+            if len(seen) == 2:
+                raise KeyboardInterrupt
+            return {m.name: 1.0 for m in self.moments}
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module._Comparison, "_compute", one)
+            with pytest.raises(KeyboardInterrupt):
+                churnsim.calibrate(table, mapping=mapping, out=tmp_path / "preset.yaml")
+        return seen[0]
+
+    assert first_computed() == ("fitted", False)
+    assert first_computed() == ("held_out", False)
+    monkeypatch.setattr(module, "surroundings", lambda: {"churnsim": "newer"})
+    assert first_computed() == ("fitted", False)
+
+
 def test_a_line_an_iteration(found):
     lines = found[2]
     assert [int(re.search(r"iteration (\d+)", line)[1]) for line in lines] == list(range(len(lines)))
@@ -136,10 +160,13 @@ def test_a_line_an_iteration(found):
 
 @pytest.mark.parametrize(("options", "says"), [
     ({"out": "preset.txt"}, "preset.txt: a preset's name must end in .yaml or .yml"),
+    ({"out": "folder.yaml"}, "folder.yaml: is a folder; name a file to write the preset to"),
     ({"seed": -1}, "seed: must be at least 0 (got -1)"),
     ({"holdout": 1.0}, "holdout: must be at least 0.1 and at most 0.9 (got 1)"),
 ])
-def test_arguments_out_of_range(paths, options, says):
+def test_arguments_out_of_range(paths, options, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.yaml").mkdir()
     table, mapping = paths
     with pytest.raises(ConfigError, match=re.escape(says)):
         churnsim.calibrate(table, **{"mapping": mapping, "out": "preset.yaml"} | options)

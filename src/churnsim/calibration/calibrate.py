@@ -18,7 +18,7 @@ from churnsim.calibration.preset import Source, preset_text
 from churnsim.calibration.result import Calibration, Constant, MomentResult
 from churnsim.calibration.sample import Sample, known_features, observed_columns, with_columns
 from churnsim.calibration.simulated import drawn_sample, experiment_with, first_table, simulated_samples
-from churnsim.calibration.store import Evaluations
+from churnsim.calibration.store import Evaluations, writing
 from churnsim.calibration.table import PARTS, Split, split_table
 from churnsim.calibration.tunables import TUNABLES, Tunable, stepped
 from churnsim.config.digest import digest
@@ -26,7 +26,7 @@ from churnsim.config.source import parse_yaml
 from churnsim.errors import ConfigError
 from churnsim.experiment.load import DEFAULT_PRESET, Loaded, load_tree
 from churnsim.experiment.settings import Experiment
-from churnsim.experiment.store import writing
+from churnsim.experiment.tasks import surroundings
 
 Steps = Mapping[str, float]
 Report = Callable[[str], None]
@@ -87,6 +87,8 @@ def calibrate(
     target = Path(out)
     if target.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{out}: a preset's name must end in .yaml or .yml")
+    if target.is_dir():
+        raise ConfigError(f"{out}: is a folder; name a file to write the preset to")
     if seed < 0:
         raise ConfigError(f"seed: must be at least 0 (got {seed})")
     loaded = experiment or load_tree(parse_yaml(BARE.format(preset=DEFAULT_PRESET), "default preset"), folder=Path())
@@ -96,10 +98,12 @@ def calibrate(
     name = _preset_name(loaded, target)
     result = found.run(Source(Path(table).name, split.sha256, seed, loaded.experiment.name, name))
     aside = target.with_name(f".{target.name}.{os.getpid()}")
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(preset_text(result), encoding="utf-8")
-        os.replace(aside, target)
+    try:
+        with writing(target):
+            aside.write_text(preset_text(result), encoding="utf-8")
+            os.replace(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)
     found.kept.remove()
     return result
 
@@ -134,7 +138,7 @@ class _Comparison:
         self.targets = self._targets()
         self.moments = tuple(m for m in MOMENTS if m.name in self.targets["fitted"])
         self.kept = Evaluations(work, digest({
-            "experiment": self.data, "table": split.sha256, "columns": {
+            "surroundings": surroundings(), "experiment": self.data, "table": split.sha256, "columns": {
                 part: [rows.ids.tolist(), rows.monthly_rate, rows.delay_months,
                        {name: _checksum(values) for name, values in rows.known.items()}]
                 for part, rows in split.parts.items()},

@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from churnsim.experiment.store import writing
+from churnsim.errors import ResultsError
 
 EVALUATIONS = "evaluations.jsonl"
 IDENTITY = "calibration.json"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failed write into a ResultsError that names the folder of `path`; what is there stays."""
+    try:
+        yield
+    except OSError as error:
+        raise ResultsError(f"{path.parent}: cannot write the calibration ({error.strerror or error}); free space or "
+                           "choose another folder with --out, then run again: finished evaluations are kept") from error
 
 
 class Evaluations:
@@ -23,6 +34,11 @@ class Evaluations:
         Made if it is not there.
     identity
         Digest of everything that the values depend on. A folder of another calibration is emptied.
+
+    Raises
+    ------
+    ResultsError
+        The folder cannot be written to, or has files of something else.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
@@ -30,22 +46,28 @@ class Evaluations:
         self.done: dict[str, dict[str, float]] = {}
         self.computed = 0
         with writing(folder):
-            if folder.exists() and self._identity() != identity:
-                shutil.rmtree(folder)
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / IDENTITY).write_text(json.dumps({"identity": identity}), encoding="utf-8")
+            self._require_own()
+            if self._identity() != identity:
+                (folder / EVALUATIONS).unlink(missing_ok=True)
+                (folder / IDENTITY).write_text(json.dumps({"identity": identity}), encoding="utf-8")
             self._read(folder / EVALUATIONS)
+
+    def _require_own(self) -> None:
+        others = sorted({path.name for path in self.folder.iterdir()} - {EVALUATIONS, IDENTITY})
+        if others:
+            raise ResultsError(f"{self.folder}: evaluations are kept here, but it has files of something else "
+                               f"({others[0]}); move them away or choose another name with --out")
 
     def _read(self, path: Path) -> None:
         whole = 0
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
         for line in lines:
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                # It was being written when the run was killed.
+            if not line.endswith(b"\n"):
+                # It was being written when the run was killed or the disk became full.
                 os.truncate(path, whole)
                 break
+            entry = json.loads(line)
             self.done[entry["at"]] = entry["values"]
             whole += len(line)
 
