@@ -6,7 +6,20 @@ from typing import Annotated
 
 from pydantic import Field
 
-from churnsim.config.base import Amount, PositiveCount, Settings, Share
+from churnsim.config.base import Amount, Positive, PositiveCount, Settings, Share
+
+
+class TicketSettings(Settings):
+    """Complaint tickets of the campaign month, worked by agents who work the campaign's orders too."""
+
+    channel: str | None = None
+    """Live channel whose teams work the tickets, one answered attempt each; null: hours to resolution are drawn,
+    and no campaign delays a ticket."""
+    value_amount: Amount = 20.0
+    """Value of a ticket for dispatch, beside the priority that a policy gives its orders [assumption]."""
+    deadline_hours: Positive = 24.0
+    """Hours from a complaint after which its ticket counts as late; it is worked all the same. Dispatch by deadline
+    goes by it."""
 
 
 class CampaignSettings(Settings):
@@ -23,6 +36,7 @@ class CampaignSettings(Settings):
     operator counts as active."""
     deadline_days: Annotated[float, Field(strict=True, gt=0.0, le=30.0)]
     """Days from the start of the campaign month after which an order is not worked any more."""
+    tickets: TicketSettings = TicketSettings()
 
 
 class PilotSettings(Settings):

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnsim.campaign.response import chosen_acceptance
+from churnsim.campaign.tickets import Tickets, Worked
 from churnsim.capacity.calendar import live_opening
 from churnsim.capacity.log import ContactLog
 from churnsim.capacity.orders import Orders
@@ -61,18 +62,23 @@ def nobody_assigned() -> Assignment:
 
 @dataclass(frozen=True)
 class Wave:
-    """What came of an assignment: the centre's log and how each order ended, (m,) arrays.
+    """What came of an assignment: the centre's log of its orders and what each of the touched met, (k,) arrays.
 
     Attributes
     ----------
     touched
-        Positions in the base of those with an order: whose world can differ from the reference.
+        Positions in the base of those with an order, and of those whose ticket the orders delayed or advanced: whose
+        world can differ from the reference.
     contact_time
         Part of the month gone when each was reached, infinite if not.
     accepted
         Code of the offer each accepted, 0 for none.
     contact_cents
         Contact cost of each.
+    attempted
+        Whether an attempt was made on an order of each.
+    tickets
+        What became of the month's tickets; None if their hours are drawn.
     """
 
     assignment: Assignment
@@ -81,6 +87,8 @@ class Wave:
     contact_time: Float64
     accepted: npt.NDArray[np.int8]
     contact_cents: Int64
+    attempted: npt.NDArray[np.bool_]
+    tickets: Worked | None
 
     @property
     def reached(self) -> npt.NDArray[np.bool_]:
@@ -90,7 +98,13 @@ class Wave:
     @property
     def treatment(self) -> Treatment:
         """What the touched subscribers meet: row k of it is subscriber `touched[k]`."""
-        return contacts(self.contact_time, self.accepted)
+        met = contacts(self.contact_time, self.accepted)
+        return met if self.tickets is None else replace(met, tickets=self.tickets.among(self.touched))
+
+    @property
+    def reference(self) -> Treatment | None:
+        """What they meet without the campaign: their tickets, as the centre resolves them then."""
+        return None if self.tickets is None else self.tickets.tickets.treatment(self.touched)
 
 
 def make_orders(assignment: Assignment, base: Subscribers, *, channels: Channels, offers: OfferTable,
@@ -138,18 +152,24 @@ def spread_over_day(orders: Orders, *, channels: Channels, capacity: CapacitySet
 
 def run_wave(assignment: Assignment, base: Subscribers, *, engine: Lifecycle, channels: Channels,
              capacity: CapacitySettings, offers: OfferTable, month: int, release_days: float,
-             deadline_days: float, unlimited: bool) -> Wave:
+             deadline_days: float, unlimited: bool, tickets: Tickets | None = None) -> Wave:
     """Work an assignment in the centre (or with unlimited staff) and let those reached respond.
 
     `base` is the month's start state. Acceptance is a keyed draw; it has effect and cost only if the
-    subscriber has not decided to leave before the contact, which the worlds settle.
+    subscriber has not decided to leave before the contact, which the worlds settle. `tickets` are worked by the same
+    agents; unlimited staff takes none of their time.
     """
     orders = make_orders(assignment, base, channels=channels, offers=offers, month=month,
                          release_days=release_days, deadline_days=deadline_days)
     if unlimited:
         orders = spread_over_day(orders, channels=channels, capacity=capacity, key=engine.key, month=month)
-    centre = work_unlimited if unlimited else work
-    log = centre(orders, channels=channels, capacity=capacity, key=engine.key, month=month)
+    worked = None
+    if tickets is not None and not unlimited:
+        log, worked = tickets.work_beside(orders, channels=channels, capacity=capacity, key=engine.key, month=month)
+    else:
+        centre = work_unlimited if unlimited else work
+        log = centre(orders, channels=channels, capacity=capacity, key=engine.key, month=month)
+        worked = None if tickets is None else Worked(tickets, tickets.hours)
     reached = log.outcomes.reached
     moment = (log.outcomes.contact_hours - month * HOURS_PER_MONTH) / HOURS_PER_MONTH
     contact_time = np.where(reached, np.clip(moment, 0.0, LAST_MOMENT), np.inf)
@@ -160,7 +180,24 @@ def run_wave(assignment: Assignment, base: Subscribers, *, engine: Lifecycle, ch
     position = np.empty(len(assignment), np.int64)
     position[orders.order_id] = np.arange(len(assignment))
     np.add.at(cents, position[log.attempts.order_id], log.attempts.cost_cents)
-    return Wave(assignment, log, assignment.row, contact_time, accepted, cents)
+    return _touching(Wave(assignment, log, assignment.row, contact_time, accepted, cents,
+                          log.outcomes.attempts > 0, worked))
+
+
+def _touching(wave: Wave) -> Wave:
+    """Return the wave with those whose ticket it delayed or advanced among the touched."""
+    changed = np.zeros(0, np.int64) if wave.tickets is None else wave.tickets.changed()
+    if not len(changed):
+        return wave
+    touched = np.union1d(wave.touched, changed)
+    at = np.searchsorted(touched, wave.touched)
+    n = len(touched)
+    contact_time, accepted = np.full(n, np.inf), np.zeros(n, np.int8)
+    cents, attempted = np.zeros(n, np.int64), np.zeros(n, np.bool_)
+    contact_time[at], accepted[at] = wave.contact_time, wave.accepted
+    cents[at], attempted[at] = wave.contact_cents, wave.attempted
+    return replace(wave, touched=touched, contact_time=contact_time, accepted=accepted, contact_cents=cents,
+                   attempted=attempted)
 
 
 def planned_contact_time(release_days: float) -> float:

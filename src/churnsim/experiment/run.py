@@ -24,7 +24,7 @@ from churnsim.evaluation.intervals import paired_difference
 from churnsim.experiment.load import BASE_SCENARIO, Loaded
 from churnsim.experiment.settings import COUPLED
 from churnsim.experiment.store import Store, write_folder, write_parquet, writing
-from churnsim.experiment.summary import METRICS, summarise
+from churnsim.experiment.summary import metrics_of, summarise
 from churnsim.experiment.tasks import Report, Task, make_tasks, run_tasks, versions
 
 RUN_FRAMES = ("ledger", "monthly", "contacts", "lists")
@@ -62,7 +62,8 @@ class Result:
         "net_value_low".
     frames
         Tables by name: "cells" (scenario, policy, replicate, metric, value), "ledger", "monthly", "contacts",
-        "lists", and of the stages "months", "causes", "states", "pilot", "arms", "diagnostics".
+        "lists", and of the stages "months", "causes", "states", "pilot", "arms", "diagnostics"; "tickets" where the
+        centre works them.
     ran, reused
         Cells computed by this run, and found finished.
     notes
@@ -254,7 +255,7 @@ def _cells(facts: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> pd.DataFr
         {"scenario": scenario, "policy": policy, "replicate": replicate, "metric": metric,
          "value": float(cell["metrics"][metric])}
         for scenario, by_policy in facts.items() for policy, cells in by_policy.items()
-        for replicate, cell in enumerate(cells) for metric in METRICS])
+        for replicate, cell in enumerate(cells) for metric in metrics_of(cells)])
 
 
 def _variance(facts: Mapping[str, Mapping[str, list[dict[str, Any]]]], *, confidence: float) -> pd.DataFrame:

@@ -167,7 +167,8 @@ def _check_month(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath
 def _check_sections(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     yield from check_population(experiment.population)
     yield from check_market(experiment.market)
-    used = dict.fromkeys((*experiment.campaign.channels, experiment.pilot.channel,
+    tickets = experiment.campaign.tickets.channel
+    used = dict.fromkeys((*experiment.campaign.channels, experiment.pilot.channel, *((tickets,) if tickets else ()),
                           *(p.channel for p in experiment.policies.values() if p.channel)))
     known = [name for name in used if name in experiment.channels]
     yield from check_capacity(experiment.channels, experiment.capacity, known)
@@ -191,6 +192,7 @@ def _check_campaign(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     if not experiment.offers or len(experiment.offers) > 100:
         yield ("offers",), f"between 1 and 100 offers are needed (got {len(experiment.offers)})"
     yield from _check_campaign_offers(experiment)
+    yield from _check_tickets(experiment)
     if not campaign.channels:
         yield ("campaign", "channels"), f"name at least one of {', '.join(channels)}"
     for k, name in enumerate(campaign.channels):
@@ -245,6 +247,23 @@ def _check_campaign_offers(experiment: Experiment) -> Iterator[tuple[KeyPath, st
         elif offers[name].acceptance.channel_factors.get(channel) == 0.0:
             yield (("offers", name, "acceptance", "channel_factors", channel), "nobody accepts it through the pilot's "
                    "channel; raise it above 0 or take the offer out of campaign.offers")
+
+
+def _check_tickets(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
+    name, channels = experiment.campaign.tickets.channel, experiment.channels
+    at = ("campaign", "tickets", "channel")
+    if name is None:
+        return
+    live = ", ".join(known for known, channel in channels.items() if channel.kind == "live") or "none"
+    if name not in channels:
+        yield at, f"no channel {name!r}; live ones are {live}"
+    elif channels[name].kind != "live":
+        yield at, (f"{name!r} is a channel of kind {channels[name].kind}, and tickets are worked by agents; name a live "
+                   f"one ({live})")
+    if experiment.simulation.policy is not None:
+        yield (("simulation", "policy"), "a campaign that delays tickets is judged by `churnsim run` only: partitions "
+               "of a simulation do not know each other's tickets; set simulation.policy or campaign.tickets.channel "
+               "to null")
 
 
 def _check_simulation(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:

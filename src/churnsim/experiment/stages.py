@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from churnsim.campaign.money import monthly_margin, offer_cost
 from churnsim.campaign.pilot import run_pilot
 from churnsim.campaign.response import acceptance_prob, odds_factor
+from churnsim.campaign.tickets import Tickets, propose_tickets
 from churnsim.campaign.wave import Assignment, Wave, nobody_assigned, planned_contact_time, run_wave
 from churnsim.core.columns import Schema, Subscribers
 from churnsim.core.draws import make_key
@@ -172,7 +173,10 @@ def _plan(world: World, arrays: Mapping[str, npt.NDArray[Any]], best: Mapping[st
 
 
 def truth(world: World, history_cell: Cell) -> Cell:
-    """Compute the true expected effect of every arm on everybody, and the money of the reference world."""
+    """Compute the true expected effect of every arm on everybody, and the money of the reference world.
+
+    Tickets that a centre works are kept for the policies; in the futures of true effects, hours are drawn.
+    """
     e = world.experiment
     base = decision_base(history_cell, world.engine.schema)
     month = e.campaign_month
@@ -188,11 +192,15 @@ def truth(world: World, history_cell: Cell) -> Cell:
                                reach=reach, contact_cost=contact_cost)
     present = base["departure_time"] > month
     books = Bookkeeper(e.evaluation, world.offers, start=month, n=len(base), arms=1)
-    world.engine.run([(base, None)], start=month, months=e.evaluation.horizon_months, observe=books.observe)
+    tickets = propose_tickets(base, e.campaign.tickets, engine=world.engine, channels=e.channels, capacity=e.capacity,
+                              month=month)
+    world.engine.run([(base, None if tickets is None else tickets.treatment())], start=month,
+                     months=e.evaluation.horizon_months, observe=books.observe)
     reference = books.worlds[0]
     arrays = {"net_value": effects.net_value, "net_value_se": effects.net_value_se,
               "staying": effects.staying, "allowed": allowed, "monthly": reference.monthly,
-              "still_active": reference.still_active[:, present].sum(axis=1)}
+              "still_active": reference.still_active[:, present].sum(axis=1),
+              **({} if tickets is None else tickets.arrays())}
     rows = [_arm_truth(arm.name, effects, allowed, k) for k, arm in enumerate(world.arms())]
     return Cell({"subscribers": len(base), "on_network": int(present.sum())}, arrays, {"arms": pd.DataFrame(rows)})
 
@@ -217,7 +225,7 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     knows = load_plan(world, plan_cell, base.ids)
     effects = TrueEffects(*(truth_cell.arrays[key] for key in ("net_value", "net_value_se", "staying")))
     choice = choose(settings, knows, budget=e.campaign.budget_amount, key=world.key, truth=effects)
-    wave = work_list(world, settings, knows, choice, base)
+    wave = work_list(world, settings, knows, choice, base, Tickets.of(e.campaign.tickets, truth_cell.arrays))
     touched = base.take(wave.touched)
     books, in_time = resolve(world, touched, wave)
     metrics, squares = campaign_metrics(choice, books, wave, in_time)
@@ -228,12 +236,14 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     metrics |= {"churn_rate": 1.0 - float(active) / max(truth_cell.facts["on_network"], 1),
                 "plan_value": effects.of_list(choice.arm)}
     frames = {"ledger": ledger_frame(touched.ids, *books.worlds), "contacts": wave.log.attempts.to_pandas(),
-              "monthly": _monthly(books, truth_cell), "lists": _lists(knows, choice, effects)}
+              "monthly": _monthly(books, truth_cell), "lists": _lists(knows, choice, effects),
+              **({} if wave.tickets is None else {"tickets": wave.tickets.frame()})}
     return Cell({"metrics": metrics, "note": choice.note, **squares}, {}, frames)
 
 
-def work_list(world: World, settings: PolicySettings, plan: Plan, choice: Choice, base: Subscribers) -> Wave:
-    """Let the contact centre work a policy's list; `base` holds the subscribers of the plan."""
+def work_list(world: World, settings: PolicySettings, plan: Plan, choice: Choice, base: Subscribers,
+              tickets: Tickets | None = None) -> Wave:
+    """Let the contact centre work a policy's list, and tickets beside it; `base` holds the plan's subscribers."""
     e = world.experiment
     listed = np.flatnonzero(choice.arm >= 0)
     assignment = nobody_assigned() if not len(listed) else Assignment(
@@ -241,12 +251,12 @@ def work_list(world: World, settings: PolicySettings, plan: Plan, choice: Choice
         np.array([plan.arms[k].channel for k in choice.arm[listed]]), choice.priority[listed])
     return run_wave(assignment, base, engine=world.engine, channels=e.channels, capacity=e.capacity,
                     offers=world.offers, month=e.campaign_month, release_days=e.signals.list_delay_days,
-                    deadline_days=e.campaign.deadline_days, unlimited=settings.kind == "everyone")
+                    deadline_days=e.campaign.deadline_days, unlimited=settings.kind == "everyone", tickets=tickets)
 
 
 def resolve(world: World, touched: Subscribers, wave: Wave, *, threads: int = 1
             ) -> tuple[Bookkeeper, npt.NDArray[np.bool_]]:
-    """Step those with an order through the horizon with and without the campaign.
+    """Step the touched through the horizon with and without the campaign.
 
     Returns the money of both worlds, and who was reached before deciding to leave, or accepted an offer that brings
     back.
@@ -264,7 +274,7 @@ def resolve(world: World, touched: Subscribers, wave: Wave, *, threads: int = 1
             takes = block["undecided"] & (block["accepted"] > 0)
             in_time[at] = wave.reached[at] & (takes | (block["decision_time"] > contact[at]))
 
-    world.engine.run([(touched.copy(), None), (touched.copy(), wave.treatment)], start=e.campaign_month,
+    world.engine.run([(touched.copy(), wave.reference), (touched.copy(), wave.treatment)], start=e.campaign_month,
                      months=e.evaluation.horizon_months, observe=watch, threads=threads)
     return books, in_time
 
@@ -275,7 +285,6 @@ def campaign_metrics(choice: Choice, books: Bookkeeper, wave: Wave, in_time: npt
     reference, policy_world = books.worlds
     expected = compare_worlds(reference, policy_world, estimate=EXPECTED)
     realised = compare_worlds(reference, policy_world, estimate=REALISED)
-    attempted = wave.log.outcomes.attempts > 0
 
     def amount(cents: npt.NDArray[np.int64]) -> float:
         return int(cents.sum()) / CENTS
@@ -289,11 +298,12 @@ def campaign_metrics(choice: Choice, books: Bookkeeper, wave: Wave, in_time: npt
         "offer_cost_to_stayers": amount(books.offer_cost_to_stayers[1]),
         "contact_cost": amount(expected.contact_cost), "net_value": amount(expected.net_value),
         "net_value_realised": amount(realised.net_value),
-        "direct_effect": amount(expected.net_value[attempted]),
-        "spillover": amount(expected.net_value[~attempted]),
+        "direct_effect": amount(expected.net_value[wave.attempted]),
+        "spillover": amount(expected.net_value[~wave.attempted]),
         "terminal_value": amount(expected.terminal_value),
         "acquisition_cost_avoided": amount(expected.acquisition_cost_avoided),
         "planned_spend": choice.planned_spend, "plan_gap": choice.gap,
+        **({} if wave.tickets is None else wave.tickets.metrics()),
     }
     squares = {f"squared_{name}": float((money.net_value.astype(np.float64) ** 2).sum() / CENTS**2)
                for name, money in zip(ESTIMATES, (realised, expected), strict=True)}

@@ -15,6 +15,8 @@ METRICS = ("net_value", "saved_revenue", "saved_margin", "offer_cost", "offer_co
            "contact_cost", "churn_rate", "targeted", "reached", "reached_in_time", "accepted", "plan_value",
            "plan_gap", "planned_spend", "net_value_realised", "direct_effect", "spillover", "terminal_value",
            "acquisition_cost_avoided")
+# There where the centre works tickets.
+TICKET_METRICS = ("tickets", "tickets_late", "tickets_late_in_reference", "tickets_changed")
 REFERENCE_POLICIES = ("none", "churn_risk", "risk_value")
 ORACLE = "oracle"
 
@@ -58,7 +60,8 @@ def summarise(scenarios: Mapping[str, Experiment], facts: Mapping[str, Facts]) -
 
 def metrics_of(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     """Return metric -> value in each replicate."""
-    return {metric: [cell["metrics"][metric] for cell in cells] for metric in METRICS}
+    there = (*METRICS, *(metric for metric in TICKET_METRICS if metric in cells[0]["metrics"]))
+    return {metric: [cell["metrics"][metric] for cell in cells] for metric in there}
 
 
 def _comparisons(scenario: str, values: Mapping[str, Mapping[str, list[float]]], confidence: float

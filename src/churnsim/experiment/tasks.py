@@ -103,7 +103,8 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
         knows = key("plan", replicate, (first,), reads)
         yield Task(knows, "plan", scenario, replicate, None, (first,), e, folder)
         judge = key("truth", replicate, (first,), {k: v for k, v in reads.items() if k != "planning"} | {
-            "planning": {name: plain[name] for name in ("channels", "capacity", "signals")}})
+            "planning": {name: plain[name] for name in ("channels", "capacity", "signals")},
+            "tickets": plain["campaign"]["tickets"]})
         yield Task(judge, "truth", scenario, replicate, None, (first,), e, folder)
         for name in e.policies:
             needs = (first, knows, judge)
