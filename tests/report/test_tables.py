@@ -188,3 +188,14 @@ def test_overspending_is_counted_for_policies_under_the_budget(summary: dict[str
     table = details_table(Run(summary, config), "base")
     over = {row[0]: row[table.heads.index("spent over\nthe budget")] for row in table.rows}
     assert over["uplift_value"] == "1 of 2" and over["none"] == "n/a"
+
+
+def test_tickets_stand_in_the_table_where_the_centre_works_them(summary: dict[str, Any]) -> None:
+    counts = {"tickets": 900.0, "tickets_late": 41.0, "tickets_late_in_reference": 30.0, "tickets_changed": 77.0}
+    summary = deepcopy(summary)
+    for entry in summary["policies"]:
+        if entry["scenario"] == "base":
+            entry |= {name: {**entry["net_value"], "mean": mean} for name, mean in counts.items()}
+    coupled, usual = (details_table(Run(summary, {}), scenario) for scenario in ("base", "tight"))
+    assert coupled.heads == (*usual.heads, "tickets", "late\ntickets", "late in the\nreference", "tickets\ndelayed")
+    assert {row[-4:] for row in coupled.rows} == {("900", "41", "30", "77")}

@@ -17,6 +17,9 @@ from churnsim.report.words import ABSENT, counted, interval, number, percent, ve
 OUTCOMES = {"stayed": ("stayed, percentage points", 100.0), "margin_months": ("months of margin", 1.0)}
 COMPARED_KINDS = ("uplift_value", "oracle")
 ORACLE = "oracle"
+# Of runs in which the centre works tickets.
+TICKET_COUNTS = {"tickets": "tickets", "tickets_late": "late\ntickets",
+                 "tickets_late_in_reference": "late in the\nreference", "tickets_changed": "tickets\ndelayed"}
 
 
 @dataclass(frozen=True)
@@ -223,12 +226,14 @@ def details_table(run: Run, scenario: str) -> Table:
         "terminal_value",
         "acquisition_cost_avoided",
     )
+    counts = tuple(name for name in TICKET_COUNTS if all(name in entry for entry in run.policies(scenario)))
     rows = tuple(
         (
             entry["name"],
             *(number(entry[name]["mean"]) for name in amounts),
             _over_budget(run, scenario, entry),
             percent(entry["churn_rate"]["mean"]),
+            *(number(entry[name]["mean"]) for name in counts),
         )
         for entry in run.policies(scenario)
     )
@@ -248,6 +253,7 @@ def details_table(run: Run, scenario: str) -> Table:
             "acquisition\ncost avoided",
             "spent over\nthe budget",
             f"left after\n{churn_months(run)} months",
+            *(TICKET_COUNTS[name] for name in counts),
         ),
         rows,
     )
