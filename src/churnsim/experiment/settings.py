@@ -258,8 +258,8 @@ def _check_tickets(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     if name not in channels:
         yield at, f"no channel {name!r}; live ones are {live}"
     elif channels[name].kind != "live":
-        yield at, (f"{name!r} is a channel of kind {channels[name].kind}, and tickets are worked by agents; name a live "
-                   f"one ({live})")
+        yield at, (f"{name!r} is a channel of kind {channels[name].kind}, and tickets are worked by agents; "
+                   f"name a live one ({live})")
     if experiment.simulation.policy is not None:
         yield (("simulation", "policy"), "a campaign that delays tickets is judged by `churnsim run` only: partitions "
                "of a simulation do not know each other's tickets; set simulation.policy or campaign.tickets.channel "
