@@ -232,6 +232,10 @@ REFUSED = {
         lambda: expected_queue(1, lambda hour: -1.0, patience_hours=1, at_hours=[1], **HANDLE),
         "arrivals_per_hour is -1.0 at hour 0; give a finite rate of at least 0",
     ),
+    "too many callers": (
+        lambda: expected_queue(99_981, lambda hour: 1.0, patience_hours=1, at_hours=[1], **HANDLE),
+        "more than 200000 callers would be there at once; add agents, or give fewer hours or arrivals",
+    ),
     "target": (
         lambda: agents_for_service_level(1, patience_hours=1, within_hours=1, target_prob=1, **HANDLE),
         "target_prob is 1; give a share of at least 0 and below 1",

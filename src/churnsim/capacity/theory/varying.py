@@ -14,6 +14,7 @@ from churnsim.errors import CapacityError
 Floats = npt.NDArray[np.float64]
 # Probability that may leave through the largest number of callers followed.
 _LEAK = 1e-9
+_MOST_CALLERS = 200_000
 
 
 def expected_queue(
@@ -47,7 +48,7 @@ def expected_queue(
     Raises
     ------
     CapacityError
-        A number is out of range.
+        A number is out of range, or over 200,000 callers would be there at once.
     """
     require_count(agents=agents)
     require_positive(handle_hours=handle_hours)
@@ -58,7 +59,7 @@ def expected_queue(
     if hours[-1] == 0:
         return np.zeros(hours.size)
     most = 2 * agents + 40
-    while True:
+    while most <= _MOST_CALLERS:
         callers = np.arange(most + 1)
         waiting = np.maximum(0, callers - agents)
         end_rate = (callers - waiting) / handle_hours + waiting / patience_hours
@@ -66,6 +67,9 @@ def expected_queue(
         if prob[:, -1].sum() > 1 - _LEAK:
             return np.asarray(waiting @ prob)
         most *= 2
+    raise CapacityError(
+        f"more than {_MOST_CALLERS} callers would be there at once; add agents, or give fewer hours or arrivals"
+    )
 
 
 def _follow(arrivals_per_hour: Callable[[float], float], end_rate: Floats, hours: Floats) -> Floats:
