@@ -465,15 +465,17 @@ def test_a_campaign_is_that_of_a_run(policy: str, cells: dict[str, Any], out: Pa
     assert len(expected.frames["lists"]) == (0 if policy == "none" else metrics["targeted"])
 
 
-def test_a_list_under_a_small_budget_does_not_depend_on_partitions(tmp_path: Path) -> None:
-    """Few to a partition, and more than half: shortlists are merged in 22 steps, and in two."""
+def test_a_list_under_a_small_budget_does_not_depend_on_partitions(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few to a partition, and more than half: shortlists are merged one by one, a few together, and all at once."""
     for policy in ("risk_value", "churn_risk", "uplift_value"):
         settings = (f"simulation={{months: 9, policy: {policy}}}", "campaign.budget_amount=400.0",
                     "signals.churn_model=lightgbm", "record={panel_share: 0.0, latent: false, snapshot: null}")
         whole = run(tmp_path, *settings)
         lists, contacts = table(tmp_path, "lists"), table(tmp_path, "contacts")
         assert 5 < len(lists) < 250
-        for size in (23, 251):
+        for size, together in ((23, 0), (23, 60), (251, 0), (251, 1000)):
+            monkeypatch.setattr("churnsim.experiment.simulated_campaign.MERGED_ROWS", together)
             found = run(tmp_path, *settings, f"simulation.partition_size={size}")
             assert found.metrics == whole.metrics and found.note == whole.note
             pd.testing.assert_frame_equal(table(tmp_path, "lists"), lists, check_exact=True)

@@ -43,6 +43,14 @@ def test_a_cell_comes_back_as_it_was(store: Store) -> None:
     pd.testing.assert_frame_equal(found.frames["table"], CELL.frames["table"])
 
 
+def test_arrays_by_how_their_names_start(store: Store) -> None:
+    arrays = {name: np.arange(2.0) for name in ("plan.a", "plan.b", "base.a", "totals")}
+    store.write(KEY, Cell(arrays=arrays))
+    assert list(store.arrays(KEY)) == list(arrays)
+    assert list(store.arrays(KEY, starting="plan.")) == ["plan.a", "plan.b"]
+    assert list(store.arrays(KEY, starting=("totals", "base."))) == ["base.a", "totals"]
+
+
 def test_an_empty_cell_comes_back(store: Store) -> None:
     store.write(KEY, Cell())
     assert store.read(KEY) == Cell({}, {}, {})

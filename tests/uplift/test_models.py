@@ -14,6 +14,7 @@ from churnsim.core.draws import Key, integer_seed, make_key
 from churnsim.errors import DataError
 from churnsim.uplift.learners import fit
 from churnsim.uplift.models import RANKINGS, Models, Predictions
+from churnsim.uplift.scores import shrink
 from churnsim.uplift.settings import Learner, UpliftSettings
 from churnsim.uplift.trial import CONTROL, Trial
 
@@ -166,6 +167,30 @@ def test_shrinking_draws_an_absent_effect_to_nothing(trial: Trial) -> None:
     raw, shrunk = (predictions(fitted(trial, STAY, shrink=flag), trial).months["stay"] for flag in (False, True))
     assert np.abs(shrunk[:, 1]).mean() < 0.7 * np.abs(raw[:, 1]).mean()
     assert shrunk[:, 0].mean() > 0.8 * raw[:, 0].mean()
+
+
+def test_what_keeps_nothing_of_its_spread_is_the_average_and_asks_no_learner(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = fitted(trial)
+    raw = models._effects["value"]["call"][0].predict(trial.X).to_numpy()  # type: ignore[attr-defined]
+    nothing = replace(models._effects["value"]["call"][1], slope=np.zeros(1))
+    models._effects["value"] = dict.fromkeys(OFFERS, (object(), nothing))
+    found = predictions(models, trial).months["value"]
+    assert np.array_equal(found[:, :1], shrink(raw, nothing) / 0.6) and found[0, 0] > 0.0
+    models.settings = models.settings.model_copy(update={"shrink": False})
+    with pytest.raises(AttributeError, match="predict"):
+        predictions(models, trial)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 4000])
+def test_predictions_of_rows_do_not_hang_on_the_rows_beside_them(trial: Trial, rows: int) -> None:
+    models = fitted(trial, VALUE | STAY)
+    whole, few = predictions(models, trial), slice(50, 50 + rows)
+    part = models.predict(trial.X.iloc[few], planned_reach=trial.planned_reach[few])
+    assert np.array_equal(part.risk, whole.risk[few]) and np.array_equal(part.accept, whole.accept[few])
+    for name in ("value", "stay"):
+        assert np.array_equal(part.months[name], whole.months[name][few])
 
 
 def test_effects_are_divided_by_reach_but_never_by_less_than_the_floor(trial: Trial) -> None:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, npt.NDArray[Any]]
 PACKED = "models"
+# Some 270 bytes a row with six arms, three times as many while shortlists are merged.
+MERGED_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -132,25 +134,39 @@ def _policy(world: World) -> PolicySettings:
 
 
 def _whole_shortlist(world: World, store: Store, parts: Sequence[str], fitted: Models) -> tuple[Plan, Subscribers]:
-    """Return the shortlist of all partitions, by id as in one partition: ties are broken by place.
+    """Return the shortlist of all partitions, by id as in one partition: ties are broken by place."""
+    plan = _whole_plan(world, store, parts, fitted)
+    bases = []
+    for part in parts:
+        arrays = store.arrays(part, starting=("plan.ids", "base."))
+        base = Subscribers(world.engine.schema, arrays["plan.ids"], _below("base.", arrays))
+        bases.append(base.take(np.flatnonzero(np.isin(base.ids, plan.ids, assume_unique=True))))
+    whole = Subscribers.concat(bases)
+    return plan, whole.take(np.argsort(whole.ids, kind="stable"))
 
-    Partitions are added one by one, so that no more is kept than the budget buys and one partition.
+
+def _whole_plan(world: World, store: Store, parts: Sequence[str], fitted: Models) -> Plan:
+    """Return the plan of the whole shortlist.
+
+    Shortlists are merged whenever there are so many rows that more would take much memory: no more is kept than the
+    budget buys, a group of partitions, and one.
     """
-    settings, budget = _policy(world), world.experiment.campaign.budget_amount
-    whole: tuple[Plan, Subscribers] | None = None
-    for arrays in map(store.arrays, parts):
+    known: list[Plan] = []
+    for number, part in enumerate(parts, start=1):
+        arrays = store.arrays(part, starting=("listable", "plan.", "months."))
         columns = {name: arrays[f"plan.{name}"] for name in ROWS}
-        months, stored = (_below(prefix, arrays) for prefix in ("months.", "base."))
-        plan = Plan(arms=world.arms(), **columns, months=months, best=fitted.best,
-                    pilot_channel=world.experiment.pilot.channel, listable=tuple(arrays["listable"].tolist()))
-        base = Subscribers(world.engine.schema, columns["ids"], stored)
-        if whole is not None:
-            plan, base = Plan.concat([whole[0], plan]), Subscribers.concat([whole[1], base])
-        order = np.argsort(plan.ids)
-        rows = order[shortlist(settings, plan.take(order), budget=budget, key=world.key)]
-        whole = plan.take(rows), base.take(rows)
-    assert whole is not None
-    return whole
+        known.append(Plan(arms=world.arms(), **columns, months=_below("months.", arrays), best=fitted.best,
+                          pilot_channel=world.experiment.pilot.channel, listable=tuple(arrays["listable"].tolist())))
+        if number == len(parts) or sum(len(plan.ids) for plan in known) > MERGED_ROWS:
+            known = [_merged(world, known)]
+    return known[0]
+
+
+def _merged(world: World, plans: Sequence[Plan]) -> Plan:
+    """Return the shortlist of several shortlists, by id."""
+    plan = Plan.concat(plans)
+    plan = plan.take(np.argsort(plan.ids, kind="stable"))
+    return plan.take(shortlist(_policy(world), plan, budget=world.experiment.campaign.budget_amount, key=world.key))
 
 
 def _below(prefix: str, arrays: Arrays) -> Arrays:

@@ -351,7 +351,7 @@ def _collect(simulation: Simulation, parts: list[Job], models: str | None, *, ra
     summary = simulation.summary()
     last_year = ChurnCounts(start=simulation.months - MONTHS_PER_YEAR)
     for job in parts:
-        arrays = store.arrays(job.key)
+        arrays = store.arrays(job.key, starting=("totals", "last_year"))
         summary.totals += arrays["totals"]
         last_year.totals += arrays["last_year"]
     regions = simulation.experiment.population.traits.regions

@@ -75,12 +75,12 @@ class Store:
             raise _unreadable(at, error) from error
         return Cell(self.facts(key), arrays, frames)
 
-    def arrays(self, key: str) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays of a finished cell."""
+    def arrays(self, key: str, *, starting: str | tuple[str, ...] = "") -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays of a finished cell whose names start so; others are not read."""
         at = self.folder / key
         try:
             with (at / "arrays.npz").open("rb") as file, np.load(file) as arrays:
-                return {name: arrays[name] for name in arrays.files}
+                return {name: arrays[name] for name in arrays.files if name.startswith(starting)}
         except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
             raise _unreadable(at, error) from error
 

@@ -25,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from churnsim.errors import ConfigError, DataError
 from churnsim.signals.linear import RowwiseLogistic, RowwiseRidge
+from churnsim.uplift.linear_effects import LinearEffects, doubly_robust_effects, two_model_effects
 
 Float64 = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -79,6 +80,8 @@ class FittedLearner:
         matrix = feature_matrix(X.loc[:, list(self.columns)])
         if not len(matrix):
             return pd.DataFrame(columns=list(self.arms), index=X.index, dtype=np.float64)
+        if isinstance(self._model, LinearEffects):
+            return pd.DataFrame(self._model.predict(matrix), index=X.index, columns=list(self.arms))
         with _isolated(self._seed):
             effects = self._model.predict(
                 X=matrix, p=_by_row(self._share_against_control, len(matrix)), verbose=False
@@ -154,7 +157,8 @@ def fit(
             p=_by_row(against_control, len(matrix)),
             **extra,
         )
-    return FittedLearner(tuple(arms[1:]), tuple(X.columns), model, against_control, seed)
+    predicts = _what_predicts(kind, model, arms[1:])
+    return FittedLearner(tuple(arms[1:]), tuple(X.columns), predicts, against_control, seed)
 
 
 def feature_matrix(X: pd.DataFrame) -> Float64:
@@ -335,6 +339,13 @@ def _unfitted(kind: str, *, control: str, seed: int) -> Any:
     if kind == "x_lightgbm":
         return meta.BaseXRegressor(learner=_small_trees(seed), control_name=control)
     return meta.BaseDRRegressor(learner=ridge(), control_name=control)
+
+
+def _what_predicts(kind: str, model: Any, arms: Sequence[str]) -> Any:
+    """Return what tells effects: of linear learners the regressions they are made of, else causalml's model."""
+    if kind == "dr_ridge":
+        return doubly_robust_effects(model, arms)
+    return two_model_effects(model, arms) if kind in ("t_logistic", "t_ridge") else model
 
 
 def _small_trees(seed: int) -> Any:

@@ -177,6 +177,9 @@ class Models:
 
     def _effect(self, learner: str, offer: str, X: pd.DataFrame) -> Float64:
         fitted, calibration = self._effects[learner][offer]
+        if self.settings.shrink and not calibration.kept_slope.any():
+            # Everybody is given the average, whatever the learner would say.
+            return np.full(len(X), shrink(calibration.mean_effect[None], calibration)[0, 0])
         raw = fitted.predict(X).to_numpy()  # type: ignore[attr-defined]
         return shrink(raw, calibration)[:, 0] if self.settings.shrink else np.asarray(raw[:, 0])
 
