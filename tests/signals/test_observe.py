@@ -298,6 +298,10 @@ def test_listed_are_the_active_and_who_pays_in_advance_and_is_not_missed_yet() -
     assert listed_rows(base, month=8, silent_days=90.0).tolist() == [0, 1, 5]
     assert listed_rows(base, month=8, silent_days=91.0).tolist() == [0, 1, 3, 5]
     assert listed_rows(base, month=8, silent_days=0.0).tolist() == active_rows(base, month=8).tolist() == [0, 5]
+    # Those known to have left within a month stand there too, if they are asked for.
+    assert listed_rows(base, month=8, silent_days=0.0, lost_months=1).tolist() == [0, 2, 5]
+    assert listed_rows(base, month=8, silent_days=90.0, lost_months=1).tolist() == [0, 1, 2, 5]
+    assert active_rows(base, month=8, lost_months=1).tolist() == [0, 2, 5]
 
 
 def test_a_contact_to_one_who_has_left_costs_money_and_changes_nothing() -> None:

@@ -135,6 +135,7 @@ def test_area_is_the_chance_to_score_higher(rows: list[tuple[int, bool]]) -> Non
 def test_standard_error_of_an_area() -> None:
     # Hanley and McNeil's formula at an area of one half: sqrt((n1 + n0 + 1) / (12 n1 n0)).
     assert auc_se(0.5, leavers=30, stayers=50) == pytest.approx(np.sqrt(81 / (12 * 30 * 50)), rel=0.001)
+    assert np.isnan(auc_se(0.5, leavers=0, stayers=50)) and np.isnan(auc_se(0.5, leavers=30, stayers=0))
 
 
 def test_the_top_tenth_is_the_populations() -> None:
