@@ -26,8 +26,8 @@ def prepaid(n, **columns):
 
 
 def test_a_month_by_hand():
-    """Made at or above 0.2, on day 27: 3 days ago when the month ends. A fee is 30; the last bill was 34."""
-    base = prepaid(4, bill_amount=[30.0, 34.0, 30.0, 30.0])
+    """Made at or above 0.2, on day 27: 3 days ago when the month ends. A fee is 30, a bill 34; the last one joins."""
+    base = prepaid(4, bill_amount=[30.0, 34.0, 30.0, 30.0], join_month=[-24, -24, -24, 7])
     block = stepped(base, [0.21, 0.21, 0.19, 0.21], 0.9)
     assert block["recharged"].tolist() == [True, True, False, True]
     assert block["balance_amount"].tolist() == approx([10.0, 6.0, 0.0, 10.0])
