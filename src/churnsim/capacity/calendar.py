@@ -1,36 +1,21 @@
-"""Who may call on which channel when: shifts, weekdays and calling windows folded into phases of a month."""
+"""Who is at work when: shifts, breaks, holidays and calling windows of a month, in hours on the centre's clock."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from churnsim.capacity.settings import BatchChannel, CapacitySettings, LiveChannel, Team
+from churnsim.capacity.settings import AutomaticChannel, BatchChannel, CapacitySettings, LiveChannel, Shift, Team
 from churnsim.core.clock import DAYS_PER_MONTH, HOURS_PER_DAY, HOURS_PER_MONTH, WEEKDAYS, weekday
 from churnsim.errors import CapacityError
 
 Hours = npt.NDArray[np.float64]
-Menu = tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class Phases:
-    """Stretches of a month within which nothing opens or closes.
-
-    Attributes
-    ----------
-    edges
-        Hours on the centre's clock, increasing; phase `k` is [edges[k], edges[k + 1]). The last edge is the
-        month's end.
-    menus
-        For each phase, for each team, the positions of the channels it may call; empty from the last edge on.
-    """
-
-    edges: list[float]
-    menus: list[Menu]
+Channels = Mapping[str, LiveChannel | BatchChannel]
+Span = tuple[float, float]
+LINES = " lines"
 
 
 @dataclass(frozen=True)
@@ -67,49 +52,95 @@ def month_start(month: int) -> float:
     return float(HOURS_PER_MONTH * month)
 
 
-def phases(channels: Mapping[str, LiveChannel], capacity: CapacitySettings, *, month: int) -> Phases:
-    """Return the phases of a month; the menus number channels and teams in their order."""
-    teams = list(capacity.teams.values())
-    cuts = sorted({0.0} | {h for c in channels.values() for h in c.calling_window_hours}
-                  | {h for t in teams for s in t.shifts for h in (s.start_hour, s.end_hour)})
+def all_teams(channels: Channels, capacity: CapacitySettings) -> dict[str, Team]:
+    """Return the teams by name, after them the lines of each automatic channel as a team without cost."""
+    lines = {f"{name}{LINES}": _lines(name, channel) for name, channel in channels.items()
+             if isinstance(channel, AutomaticChannel)}
+    return {**capacity.teams, **lines}
+
+
+def serving(name: str, channel: LiveChannel, capacity: CapacitySettings) -> dict[str, Team]:
+    """Return the teams with agents that serve a channel, its own lines among them, by name."""
+    teams = all_teams({name: channel}, capacity)
+    return {key: team for key, team in teams.items() if name in team.channels and team.agents}
+
+
+def _lines(name: str, channel: AutomaticChannel) -> Team:
+    start, end = channel.calling_window_hours
+    return Team(agents=channel.lines, cost_per_hour_amount=0.0, channels=(name,), weekdays=WEEKDAYS,
+                shifts=(Shift(start_hour=start, end_hour=end),))
+
+
+def spans(shift: Shift) -> Iterator[Span]:
+    """Yield the hours of a day at work: the shift without its breaks."""
+    at = shift.start_hour
+    for start, end in sorted(shift.breaks):
+        if start > at:
+            yield at, start
+        at = end
+    if shift.end_hour > at:
+        yield at, shift.end_hour
+
+
+def working_days(team: Team, capacity: CapacitySettings, *, month: int) -> Iterator[int]:
+    """Yield the days of a month, and the one before it, on which the shifts of a team begin.
+
+    The day before: its shifts may run over midnight.
+    """
     first = WEEKDAYS.index(capacity.start_weekday)
-    edges: list[float] = []
-    menus: list[Menu] = []
-    for day in range(DAYS_PER_MONTH * month, DAYS_PER_MONTH * (month + 1)):
-        name = WEEKDAYS[weekday(day, start_weekday=first)]
-        for hour in cuts:
-            menu = tuple(_callable(team, channels, name, hour) for team in teams)
-            if hour < HOURS_PER_DAY and (not menus or menu != menus[-1]):
-                edges.append(HOURS_PER_DAY * day + hour)
-                menus.append(menu)
-    edges.append(month_start(month + 1))
-    menus.append(((),) * len(teams))
-    return Phases(edges, menus)
+    for day in range(DAYS_PER_MONTH * month - 1, DAYS_PER_MONTH * (month + 1)):
+        if WEEKDAYS[weekday(day, start_weekday=first)] in team.weekdays and day not in capacity.holidays and day >= 0:
+            yield day
 
 
-def _callable(team: Team, channels: Mapping[str, LiveChannel], day_name: str, hour: float) -> tuple[int, ...]:
-    if day_name not in team.weekdays or not any(s.start_hour <= hour < s.end_hour for s in team.shifts):
-        return ()
-    return tuple(i for i, (name, channel) in enumerate(channels.items()) if name in team.channels
-                 and channel.calling_window_hours[0] <= hour < channel.calling_window_hours[1])
+def day_hours(team: Team, day: int, *, month: int) -> Iterator[Span]:
+    """Yield the hours at work of the shifts that begin on a day, cut at the ends of the month; joined where they meet."""
+    low, high = month_start(month), month_start(month + 1)
+    joined: list[Span] = []
+    for start, end in sorted(span for shift in team.shifts for span in spans(shift)):
+        start, end = max(HOURS_PER_DAY * day + start, low), min(HOURS_PER_DAY * day + end, high)
+        if start >= end:
+            continue
+        if joined and joined[-1][1] == start:
+            joined[-1] = joined[-1][0], end
+        else:
+            joined.append((start, end))
+    yield from joined
+
+
+def team_hours(team: Team, capacity: CapacitySettings, *, month: int) -> list[Span]:
+    """Return when a team is at work in a month: spans in hours on the centre's clock, in order of their days."""
+    return [span for day in working_days(team, capacity, month=month) for span in day_hours(team, day, month=month)]
 
 
 def live_opening(name: str, channel: LiveChannel, capacity: CapacitySettings, *, month: int) -> Opening:
     """Return when at least one team may call on a live channel."""
-    calendar = phases({name: channel}, capacity, month=month)
-    is_open = [any(menu) for menu in calendar.menus]
-    changes = [k for k in range(len(is_open)) if is_open[k] != (k > 0 and is_open[k - 1])]
-    return _opening([calendar.edges[k] for k in changes])
+    window = _window_hours(channel, month=month)
+    at_work = [span for team in serving(name, channel, capacity).values()
+               for span in team_hours(team, capacity, month=month)]
+    both = sorted((max(a, c), min(b, d)) for a, b in at_work for c, d in window if max(a, c) < min(b, d))
+    merged: list[Span] = []
+    for start, end in both:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return _opening(merged)
 
 
 def batch_opening(channel: BatchChannel, *, month: int) -> Opening:
     """Return when a batch channel may send: its window on every day."""
+    return _opening(_window_hours(channel, month=month))
+
+
+def _window_hours(channel: LiveChannel | BatchChannel, *, month: int) -> list[Span]:
+    start, end = channel.calling_window_hours
     days = range(DAYS_PER_MONTH * month, DAYS_PER_MONTH * (month + 1))
-    return _opening([HOURS_PER_DAY * day + hour for day in days for hour in channel.calling_window_hours])
+    return [(HOURS_PER_DAY * day + start, HOURS_PER_DAY * day + end) for day in days]
 
 
-def _opening(edges: Sequence[float]) -> Opening:
-    pairs = np.array(edges, dtype=np.float64).reshape(-1, 2)
+def _opening(found: list[Span]) -> Opening:
+    pairs = np.array(found, dtype=np.float64).reshape(-1, 2)
     return Opening(pairs[:, 0].copy(), pairs[:, 1].copy())
 
 
@@ -117,23 +148,27 @@ def agent_hours_by_hour(name: str, channel: LiveChannel, capacity: CapacitySetti
     """Return the agent hours of a week that may call on a channel, by hour of the day, shape (24,)."""
     hour = np.arange(HOURS_PER_DAY, dtype=np.float64)
     total = np.zeros(HOURS_PER_DAY)
-    for team in capacity.teams.values():
-        if name not in team.channels:
-            continue
+    low, high = channel.calling_window_hours
+    for team in serving(name, channel, capacity).values():
         for shift in team.shifts:
-            start = max(shift.start_hour, channel.calling_window_hours[0])
-            end = min(shift.end_hour, channel.calling_window_hours[1])
-            inside = np.clip(np.minimum(hour + 1, end) - np.maximum(hour, start), 0.0, None)
-            total += team.agents * len(set(team.weekdays)) * inside
+            for start, end in spans(shift):
+                # A shift over midnight is worked on the early hours of the next day.
+                for shift_by in (0.0, float(HOURS_PER_DAY)):
+                    begins, ends = max(start - shift_by, low), min(end - shift_by, high)
+                    inside = np.clip(np.minimum(hour + 1, ends) - np.maximum(hour, begins), 0.0, None)
+                    total += team.agents * len(set(team.weekdays)) * inside
     return total
 
 
+def mean_answer_prob(name: str, channel: LiveChannel, capacity: CapacitySettings) -> float:
+    """Return the mean probability of an answer over the agent hours of a channel; 0 without any."""
+    weights = agent_hours_by_hour(name, channel, capacity)
+    return float(np.average(channel.answer_prob_by_hour, weights=weights)) if weights.any() else 0.0
+
+
 def staffed_hours(team: Team, capacity: CapacitySettings, *, month: int) -> float:
-    """Return the agent hours a team is on shift in a month."""
-    first = WEEKDAYS.index(capacity.start_weekday)
-    days = range(DAYS_PER_MONTH * month, DAYS_PER_MONTH * (month + 1))
-    worked = sum(WEEKDAYS[weekday(day, start_weekday=first)] in team.weekdays for day in days)
-    return team.agents * worked * sum(s.end_hour - s.start_hour for s in team.shifts)
+    """Return the agent hours a team is on shift in a month, absences not taken off."""
+    return team.agents * sum(end - start for start, end in team_hours(team, capacity, month=month))
 
 
 @dataclass(frozen=True)
@@ -144,7 +179,7 @@ class HiredStaff:
     productivity: float
 
 
-def hired_staff(name: str, capacity: CapacitySettings) -> HiredStaff:
+def hired_staff(name: str, channel: LiveChannel, capacity: CapacitySettings) -> HiredStaff:
     """Return the staff that would be hired for a channel.
 
     Raises
@@ -152,7 +187,7 @@ def hired_staff(name: str, capacity: CapacitySettings) -> HiredStaff:
     CapacityError
         No team that serves the channel has agents.
     """
-    teams = [team for team in capacity.teams.values() if name in team.channels and team.agents]
+    teams = serving(name, channel, capacity).values()
     if not teams:
         raise CapacityError(f"no agents serve the live channel {name!r}; "
                             "add it to a team with agents under capacity.teams")

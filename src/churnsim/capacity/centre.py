@@ -1,216 +1,467 @@
-"""The live centre as events: agents pull the best due order when they come free.
+"""The reference engine: the discipline of :mod:`churnsim.capacity.floor` on SimPy's clock.
 
-SimPy's environment is the clock and nothing else. While every agent is busy a contact costs one event, its
-end; releases and retries wait in sorted lists that a freed agent drains, and a wake-up is scheduled only
-while somebody is idle.
-
-The discipline, in writing:
-
-* An order is due from its release, or from its retry time, until its deadline. Due orders of a channel are
-  worked by dispatch key, then by order id; an agent who may call on several channels takes the best of all.
-* Teams are asked in their order, idle agents of a team by lowest number.
-* An attempt begins only inside a shift and the calling window; one in progress at the end is finished.
-* At one instant the edges of shifts and windows come first, then ends and wake-ups in the order in which they
-  were scheduled; each of them gives out work before the next.
+SimPy's environment is the clock and nothing else: no process, no resource. While every agent is busy a contact costs
+one event, its end; releases, retries and calls wait in sorted lists that a freed agent drains, and a wake-up is
+scheduled only while somebody is free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from heapq import heappop, heappush
+from collections import deque
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
 import simpy
-from simpy.events import Timeout
 
-from churnsim.capacity.calendar import month_start, phases
-from churnsim.capacity.chance import MINUTES_PER_HOUR, answer_stream, handle_hours, unit_at
-from churnsim.capacity.log import Floats, Ints, Tries
-from churnsim.capacity.orders import Orders
-from churnsim.capacity.settings import CapacitySettings, LiveChannel
-from churnsim.core.clock import HOURS_PER_DAY
-from churnsim.core.draws import Key
+from churnsim.capacity import floor as fl
+from churnsim.capacity.chance import draws_at, law_hours, practice
+from churnsim.capacity.floor import WORK, Floor
+from churnsim.capacity.ranks import new_ranks
+from churnsim.capacity.record import Record
 
-NEVER = float("inf")
-
-
-def work_live(
-    orders: Orders, *, channels: Mapping[str, LiveChannel], capacity: CapacitySettings, key: Key, month: int
-) -> Tries:
-    """Return the attempts of the teams on the orders of the live channels in one month."""
-    return _Centre(orders, channels=channels, capacity=capacity, key=key, month=month).run()
+EDGE, END, WAKE = 0, 1, 2
+NEVER = fl.NEVER
+PROMISED = -NEVER
 
 
-def dispatch_key(orders: Orders, capacity: CapacitySettings) -> Floats:
-    """Return the number by which orders are worked, smallest first."""
-    if capacity.dispatch == "value":
-        return -orders.value
-    return orders.release_hours if capacity.dispatch == "fifo" else orders.deadline_hours
+class Clock(simpy.Environment):
+    """SimPy's environment with events at exact times: adding delays up would miss an hour's edge by a rounding."""
+
+    def at(self, time: float, kind: int, action: Callable[[Any], None], value: object) -> None:
+        """Let `action` happen at a time; at one time lower kinds come first, then what was asked for first."""
+        event = simpy.Event(self)
+        event._ok, event._value = True, value
+        event.callbacks.append(action)
+        heappush(self._queue, (time, kind, next(self._eid), event))  # type: ignore[misc]
+
+
+def work_simpy(f: Floor) -> Record:
+    """Return what the centre makes of a month."""
+    return _Centre(f).run()
 
 
 class _Centre:
-    """One month of work; orders are known here by their rank in order id among the live ones."""
+    """The state of the floor in plain lists, which Python reads faster than arrays."""
 
-    def __init__(
-        self,
-        orders: Orders,
-        *,
-        channels: Mapping[str, LiveChannel],
-        capacity: CapacitySettings,
-        key: Key,
-        month: int,
-    ) -> None:
-        self.channels = channels
-        self.teams = list(capacity.teams.values())
-        self.month_start = month_start(month)
-        self.month_end = month_start(month + 1)
-        self.calendar = phases(channels, capacity, month=month)
-        self.phase = 0
-        self._load_orders(orders, dispatch_key(orders, capacity))
-        self._load_draws(orders, key, month)
-        self.team_of: list[int] = [t for t, team in enumerate(self.teams) for _ in range(team.agents)]
-        self.idle: list[list[int]] = [[] for _ in self.teams]
-        for agent, t in enumerate(self.team_of):
-            self.idle[t].append(agent)
-        self.env = simpy.Environment(initial_time=self.month_start)
-        # SimPy adds up delays, which can miss an hour's edge by a rounding: events carry their exact time.
-        self.now = self.month_start
-        self.wake_at = NEVER
-        self.log: list[tuple[int, int, int, float, float, float, bool]] = []
-
-    def _load_orders(self, orders: Orders, rank: Floats) -> None:
-        names = list(self.channels)
-        rows = np.flatnonzero(np.isin(orders.channel, names))
-        self.rows: Ints = rows[np.argsort(orders.order_id[rows])]
-        code = np.zeros(len(orders), np.int64)
-        for c, name in enumerate(names):
-            code[orders.channel == name] = c
-        self.channel: list[int] = code[self.rows].tolist()
-        self.rank: list[float] = rank[self.rows].tolist()
-        self.deadline: list[float] = orders.deadline_hours[self.rows].tolist()
-        self.habit: list[float] = orders.answer_habit[self.rows].tolist()
-        self.attempts = [0] * len(self.rows)
-        release = orders.release_hours[self.rows]
-        order = np.argsort(release, kind="stable")
-        self.releases: list[tuple[float, int]] = [*zip(release[order].tolist(), order.tolist(), strict=True)]
-        self.releases.append((NEVER, -1))
-        self.released = 0
+    def __init__(self, f: Floor) -> None:
+        self.f = f
+        n, agents, teams, people = len(f.orders), len(f.agents), len(f.teams), int(f.month["people"][0])
+        self._copy()
+        self.env = Clock(initial_time=self.start)
+        self.now, self.wake_at, self.edge = self.start, NEVER, -1
+        self.state: list[int] = np.where(f.orders["suppressed"], fl.SUPPRESSED, fl.OPEN).tolist()
+        self.step, self.tried, self.attempts = [0] * n, [0] * n, [0] * n
+        self.due_at, self.promised_until, self.last_slot = [0.0] * n, [-1.0] * n, [-1] * n
+        self.person_state = [fl.OPEN] * people
+        self.rank: list[list[float]] = [[0.0]] * n
+        self.price: list[float] = []
+        self.withheld: list[int] = []
+        self.memory: list[deque[float]] = []
+        if remembered := int(f.month["remembered"][0]):
+            self.memory = [deque(maxlen=remembered) for _ in range(people)]
+        self.due: list[list[tuple[float, int]]] = [[] for _ in f.queues]
         self.retries: list[tuple[float, int]] = [(NEVER, -1)]
-        self.due: list[list[tuple[float, int]]] = [[] for _ in names]
+        self.waiting: list[list[tuple[float, int]]] = [[] for _ in f.streams]
+        self.retrials: list[tuple[float, int]] = [(NEVER, -1)]
+        self.released, self.called = 0, 0
+        self.calls_made = [0] * len(f.calls)
+        self.on, self.busy, self.is_idle = [False] * agents, [False] * agents, [False] * agents
+        self.until, self.contacts = [-1.0] * agents, [0] * agents
+        self.idle: list[list[int]] = [[] for _ in range(teams)]
+        self.free, self.all_free = [0] * teams, 0
+        self.open_queues: list[list[int]] = [[] for _ in range(teams)]
+        self.dials, self.answered, self.dropped = ([0] * len(f.channels) for _ in range(3))
+        self.log: list[tuple[int, int, int, int, int, float, float, float, float, float, float, int]] = []
 
-    def _load_draws(self, orders: Orders, key: Key, month: int) -> None:
-        subscribers = orders.subscriber[self.rows]
-        code = np.array(self.channel, dtype=np.int64)
-        self.width = max((c.max_attempts for c in self.channels.values()), default=1)
-        hours = np.zeros((len(self.rows), self.width))
-        for c, (name, channel) in enumerate(self.channels.items()):
-            here = np.flatnonzero(code == c)
-            for attempt in range(1, channel.max_attempts + 1):
-                hours[here, attempt - 1] = handle_hours(
-                    name, channel, subscribers[here], key=key, month=month, attempt=attempt
-                )
-        self.handle: list[float] = hours.ravel().tolist()
-        self.subscriber: list[int] = subscribers.tolist()
-        self.streams = [answer_stream(name).number for name in self.channels]
-        self.probs = [channel.answer_prob_by_hour for channel in self.channels.values()]
-        self.ring = [channel.no_answer_minutes / MINUTES_PER_HOUR for channel in self.channels.values()]
-        self.delay = [channel.retry_delay_hours for channel in self.channels.values()]
-        self.cap = [channel.max_attempts for channel in self.channels.values()]
-        self.key, self.month = key, month
+    def _copy(self) -> None:
+        """Copy what is read for every contact into lists."""
+        f, orders, calls = self.f, self.f.orders, self.f.calls
+        self.start, self.end = float(f.month["start"][0]), float(f.month["end"][0])
+        self.k0, self.k1, self.counter = (int(f.month[name][0]) for name in ("k0", "k1", "number"))
+        self.counter <<= 16
+        self.deadline, self.habit, self.person = (orders[name].tolist() for name in ("deadline", "habit", "person"))
+        self.subscriber, self.handle, self.cap = orders["subscriber"].tolist(), f.handle.tolist(), f.steps["cap"].tolist()
+        self.wrong = f.steps["wrong"].tolist() if f.steps["wrong"].any() else None
+        self.order_queues = f.plans["queue"][orders["plan"]].tolist() if f.plans.shape[1] > 2 else None
+        self.first_queue = f.plans["queue"][orders["plan"], 0].tolist()
+        self.first_attempt = f.plans["first"][orders["plan"]].tolist()
+        self.by_release: list[int] = f.by_release.tolist()
+        self.release: list[float] = [*orders["release"][f.by_release].tolist(), NEVER]
+        self.call_time: list[float] = [*calls["time"].tolist(), NEVER]
+        self.call_stream, self.call_handle = calls["stream"].tolist(), calls["handle"].tolist()
+        self.leaves: list[float] = (calls["time"] + calls["patience"]).tolist()
+        self.call_person, self.call_id = calls["person"].tolist(), calls["id"].tolist()
+        self.retrial_prob = f.streams["retrial_prob"].tolist()
+        self.team_of, self.productivity = f.agents["team"].tolist(), f.agents["productivity"].tolist()
+        self.reserve, self.hand_back = f.teams["reserve"].tolist(), f.teams["hand_back"].tolist()
+        self.learning = [*zip(f.teams["learn_start"].tolist(), f.teams["learn_half"].tolist(), strict=True)]
+        self.team_queues = [[q for q in row if q >= 0] for row in f.team_queue.tolist()]
+        self.team_streams = [[s for s in row if s >= 0] for row in f.team_stream.tolist()]
+        self.queue_channel = f.queues["channel"].tolist()
+        for name in ("prob", "number", "ring", "no_answer", "brief", "preview", "lines", "unanswered_to", "answered_to",
+                     "opt_out", "callback", "retry", "spread", "step_delay", "dropped_limit"):
+            setattr(self, name, f.channels[name].tolist())
+        self.factor = f.channels["factor"].tolist() if (f.channels["factor"] != 1.0).any() else None
+        self.same_slot = f.channels["same_slot"].tolist() if (f.channels["same_slot"] != 1.0).any() else None
+        self.caps = list(zip(f.caps["hours"].tolist(), f.caps["attempts"].tolist(), strict=True))
+        self.fatigue = f.fatigue.tolist()
+        self.edges: list[float] = f.edges["time"].tolist()
+        self.last_edge = len(f.edges) - 2
+        self.changes = list(zip(f.changes["agent"].tolist(), f.changes["until"].tolist(), strict=True))
+        self.first_change = f.edges["change"].tolist()
 
-    def run(self) -> Tries:
-        for edge in self.calendar.edges:
-            self._at(edge, self._on_edge, edge)
+    def run(self) -> Record:
+        for k, time in enumerate(self.edges[:-1]):
+            self.env.at(time, EDGE, self._on_edge, k)
         self.env.run()
-        return self._tries()
+        self._hang_up()
+        columns = [np.array(column) for column in zip(*self.log, strict=True)] or [np.zeros(0)] * 12
+                typed = [column.astype(np.float64 if 5 <= k < 11 else np.int64) for k, column in enumerate(columns)]
+        return Record(*typed, state=np.array(self.state, np.int64))
 
-    def _at(self, time: float, action: Callable[[Any], None], value: object) -> None:
-        event = Timeout(self.env, max(0.0, time - self.env.now), value)
-        event.callbacks.append(action)
+    # Instants
 
     def _on_edge(self, event: Any) -> None:
-        self._match(event.value)
-
-    def _on_wake(self, event: Any) -> None:
-        if event.value >= self.wake_at:
-            self.wake_at = NEVER
-        self._match(event.value)
+        f, k = self.f, event.value
+        self.edge, self.now = k, self.edges[k]
+        for agent, until in self.changes[self.first_change[k]:self.first_change[k + 1]]:
+            self.on[agent] = until >= 0.0
+            if until >= 0.0:
+                self.until[agent] = until
+                if not self.busy[agent]:
+                    self._set_free(agent)
+            elif self.is_idle[agent]:
+                self._unset_free(agent)
+        is_open = f.edge_open[k]
+        self.open_queues = [[q for q in queues if is_open[self.queue_channel[q]]] for queues in self.team_queues]
+        if f.edges["day"][k]:
+            self._rank()
+        if k < self.last_edge:
+            self._hand_out()
 
     def _on_end(self, event: Any) -> None:
-        agent, end = event.value
-        heappush(self.idle[self.team_of[agent]], agent)
-        self._match(end)
+        agent = event.value
+        self.now = self.env._now
+        self.busy[agent] = False
+        if self.on[agent]:
+            self._set_free(agent)
+            self._hand_out()
 
-    def _match(self, time: float) -> None:
-        """Give due orders to idle agents; wake up at the next due time if an agent stays idle."""
-        now = self.now = max(self.now, time)
-        edges = self.calendar.edges
-        last = len(edges) - 1
-        while self.phase < last and edges[self.phase + 1] <= now:
-            self.phase += 1
-        self._drain(now)
-        waiting = False
-        for t, channels in enumerate(self.calendar.menus[self.phase]):
-            idle = self.idle[t]
-            while channels and idle:
-                order = self._best(channels, now)
-                if order < 0:
-                    waiting = True
-                    break
-                self._start(heappop(idle), order, now)
-        if waiting:
-            next_due = min(self.releases[self.released][0], self.retries[0][0])
-            if next_due < self.wake_at and next_due < edges[self.phase + 1]:
-                self.wake_at = next_due
-                self._at(next_due, self._on_wake, next_due)
+    def _on_wake(self, event: Any) -> None:
+        self.now = self.env._now
+        if event.value >= self.wake_at:
+            self.wake_at = NEVER
+        self._hand_out()
 
-    def _drain(self, now: float) -> None:
-        while self.releases[self.released][0] <= now:
-            order = self.releases[self.released][1]
-            self.released += 1
-            heappush(self.due[self.channel[order]], (self.rank[order], order))
+    def _set_free(self, agent: int) -> None:
+        team = self.team_of[agent]
+        self.is_idle[agent] = True
+        heappush(self.idle[team], agent)
+        self.free[team] += 1
+        self.all_free += 1
+
+    def _unset_free(self, agent: int) -> None:
+        self.is_idle[agent] = False
+        self.free[self.team_of[agent]] -= 1
+        self.all_free -= 1
+
+    def _take_agent(self, team: int) -> int:
+        idle = self.idle[team]
+        while not self.is_idle[agent := heappop(idle)]:
+            pass
+        self._unset_free(agent)
+        self.busy[agent] = True
+        return agent
+
+    def _rank(self) -> None:
+        f = self.f
+        work = np.zeros(len(self.state), WORK)
+        work["state"], work["step"], work["tried"] = self.state, self.step, self.tried
+        rank, price = np.zeros(f.steps.shape), np.zeros(f.clear_rate.shape[1])
+        new_ranks(f, self.edge, work, rank, price)
+        self.rank, self.price = rank.tolist(), price[f.queues["group"]].tolist()
+        for queue in self.due:
+            queue[:] = [(r if r == PROMISED else self.rank[o][self.step[o]], o) for r, o in queue]
+            heapify(queue)
+        again, self.withheld = self.withheld, []
+        for o in again:
+            self._join(o)
+
+    # Handing out
+
+    def _hand_out(self) -> None:
+        """Give due work to free agents; wake up when the next becomes due if an agent stays free."""
+        self._drain()
+        if not self.all_free:
+            return
+        for team, free in enumerate(self.free):
+            if not free:
+                continue
+            while self.free[team] and (self._take_caller(team) or self._take_order(team)):
+                pass
+        if self.all_free:
+            due = min(self.release[self.released], self.retries[0][0], self.call_time[self.called],
+                      self.retrials[0][0])
+            if due < self.wake_at and due < self.edges[self.edge + 1]:
+                self.wake_at = due
+                self.env.at(due, WAKE, self._on_wake, due)
+
+    def _drain(self) -> None:
+        now = self.now
         while self.retries[0][0] <= now:
-            order = heappop(self.retries)[1]
-            heappush(self.due[self.channel[order]], (self.rank[order], order))
+            at, o = heappop(self.retries)
+            self.due_at[o] = at
+            self._join(o)
+        while self.release[self.released] <= now:
+            o = self.by_release[self.released]
+            self.due_at[o] = self.release[self.released]
+            self.released += 1
+            if self.state[o] == fl.OPEN:
+                self._join(o)
+        while self.call_time[self.called] <= now:
+            i = self.called
+            heappush(self.waiting[self.call_stream[i]], (self.call_time[i], i))
+            self.called = i + 1
+        while self.retrials[0][0] <= now:
+            at, i = heappop(self.retrials)
+            heappush(self.waiting[self.call_stream[i]], (at, i))
 
-    def _best(self, channels: tuple[int, ...], now: float) -> int:
-        best: list[tuple[float, int]] = []
-        for c in channels:
-            due = self.due[c]
-            while due and self.deadline[due[0][1]] < now:
-                heappop(due)
-            if due and (not best or due[0] < best[0]):
-                best = due
-        return heappop(best)[1] if best else -1
+    def _join(self, o: int) -> None:
+        rank = PROMISED if self.promised_until[o] >= 0.0 else self.rank[o][self.step[o]]
+        heappush(self.due[self._queue_of(o)], (rank, o))
 
-    def _start(self, agent: int, order: int, now: float) -> None:
-        c = self.channel[order]
-        hour = int(now - self.month_start)
-        attempt = self.attempts[order] = self.attempts[order] + 1
-        draw = unit_at(
-            self.subscriber[order], self.month << 16 | hour, self.streams[c], self.key.low, self.key.high
-        )
-        answered = draw < self.probs[c][hour % HOURS_PER_DAY] * self.habit[order]
-        if answered:
-            team = self.teams[self.team_of[agent]]
-            hours = self.handle[order * self.width + attempt - 1] / team.productivity
-        else:
-            hours = self.ring[c]
+    def _queue_of(self, o: int) -> int:
+        return self.first_queue[o] if self.order_queues is None else self.order_queues[o][self.step[o]]
+
+    # Callers
+
+    def _take_caller(self, team: int) -> bool:
+        for s in self.team_streams[team]:
+            waiting = self.waiting[s]
+            while waiting:
+                since, i = heappop(waiting)
+                if self.now <= self.leaves[i]:
+                    self._serve(team, s, i, since)
+                    return True
+                self._give_up(s, i, since)
+        return False
+
+    def _serve(self, team: int, s: int, i: int, since: float) -> None:
+        agent, now = self._take_agent(team), self.now
+        hours = self.call_handle[i] / self._speed(agent, team)
         end = now + hours
-        self.log.append((order, attempt, agent, now, end, hours, answered))
-        if not answered and attempt < self.cap[c]:
-            heappush(self.retries, (end + self.delay[c], order))
-        self._at(end, self._on_end, (agent, end))
+        self.log.append((1, i, self.calls_made[i] + 1, s, agent, since, now, now, end, hours, self.until[agent],
+                         fl.SERVED))
+        self.contacts[agent] += 1
+        person = self.call_person[i]
+        if person >= 0 and self.person_state[person] == fl.OPEN:
+            self.person_state[person] = fl.CALLED_IN
+        self.env.at(end, END, self._on_end, agent)
 
-    def _tries(self) -> Tries:
-        if not self.log:
-            return Tries.joined([])
-        columns = (np.array(column) for column in zip(*self.log, strict=True))
-        order, attempt, agent, start, end, hours, answered = columns
-        team = np.array(self.team_of)[agent]
-        return Tries(
-            row=self.rows[order], attempt=attempt, team=team, agent=agent, start_hours=start, end_hours=end,
-            handled_hours=hours, hour_amount=np.array([t.cost_per_hour_amount for t in self.teams])[team],
-            answered=answered,
-        )
+    def _give_up(self, s: int, i: int, since: float) -> None:
+        f, left = self.f, self.leaves[i]
+        self.calls_made[i] = k = self.calls_made[i] + 1
+        self.log.append((1, i, k, s, fl.NOBODY, since, left, NEVER, left, 0.0, NEVER, fl.ABANDONED))
+        if self.retrial_prob[s] > 0.0:
+            stream, counter, identity = f.streams[s], self.counter | min(k, 0xFFFF), self.call_id[i]
+            u, v, w = draws_at(identity, counter, int(stream["retrial_number"]), self.k0, self.k1)
+            if w < self.retrial_prob[s]:
+                at = left + law_hours(stream["delay"], u, v)
+                u, v, _ = draws_at(identity, counter, int(stream["patience_number"]), self.k0, self.k1)
+                self.leaves[i] = at + law_hours(stream["patience"], u, v)
+                heappush(self.waiting[s] if at <= self.now else self.retrials, (at, i))
+
+    def _hang_up(self) -> None:
+        """At the month's end: who has given up by now has, who has not still waits."""
+        self.now = self.end
+        self._drain()
+        for s, waiting in enumerate(self.waiting):
+            while waiting:
+                since, i = heappop(waiting)
+                if self.leaves[i] < self.now:
+                    self._give_up(s, i, since)
+                else:
+                    self.log.append((1, i, self.calls_made[i] + 1, s, fl.NOBODY, since, self.now, NEVER, self.now, 0.0,
+                                     NEVER, fl.WAITING))
+        for o, state in enumerate(self.state):
+            if state == fl.OPEN:
+                self.state[o] = fl.EXPIRED if self.deadline[o] < self.now else self.person_state[self.person[o]]
+
+    def _speed(self, agent: int, team: int) -> float:
+        speed = self.productivity[agent]
+        if self.learning[team][0] < 1.0:
+            speed *= practice(*self.learning[team], self.contacts[agent])
+        return speed
+
+    # Orders
+
+    def _take_order(self, team: int) -> bool:
+        if self.free[team] <= self.reserve[team]:
+            return False
+        o, q = self._first(self.open_queues[team])
+        if o < 0:
+            return False
+        c, agent = self.queue_channel[q], self._take_agent(team)
+        several = self._lines(c)
+        if several == 1:
+            code, w = self._try(o, c)
+            end = self._tell(o, c, code, w, agent)
+        else:
+            end = self._dial_several(o, q, several, agent)
+        self.env.at(end, END, self._on_end, agent)
+        return True
+
+    def _first(self, queues: list[int]) -> tuple[int, int]:
+        """Return the first order of some queues that may be tried now, and its queue; -1: there is none."""
+        while True:
+            best: list[tuple[float, int]] = []
+            queue = -1
+            for q in queues:
+                due = self.due[q]
+                if due and (queue < 0 or due[0] < best[0]):
+                    best, queue = due, q
+            if queue < 0:
+                return -1, -1
+            rank, o = heappop(best)
+            if self._may_try(o, queue, rank):
+                return o, queue
+
+    def _may_try(self, o: int, q: int, rank: float) -> bool:
+        now, person = self.now, self.person[o]
+        if self.deadline[o] < now:
+            self.state[o] = fl.EXPIRED
+            return False
+        if self.person_state[person]:
+            self.state[o] = self.person_state[person]
+            return False
+        if 0.0 <= self.promised_until[o] < now:
+            at = self.promised_until[o] + self.callback[self.queue_channel[q]][3]
+            self.promised_until[o] = -1.0
+            self._again(o, at)
+            return False
+        if self.caps:
+            made = self.memory[person]
+            for hours, attempts in self.caps:
+                if len(made) >= attempts and made[-attempts] + hours > now:
+                    self._again(o, made[-attempts] + hours)
+                    return False
+        if -rank <= self.price[q]:
+            self.withheld.append(o)
+            return False
+        return True
+
+    def _again(self, o: int, at: float) -> None:
+        if at <= self.now:
+            self.due_at[o] = at
+            self._join(o)
+        else:
+            heappush(self.retries, (at, o))
+
+    def _lines(self, c: int) -> int:
+        lines = self.lines[c]
+        if lines == 1.0:
+            return 1
+        if self.dropped[c] > self.dropped_limit[c] * self.answered[c]:
+            return 1
+        self.dials[c] = k = self.dials[c] + 1
+        return int(k * lines) - int((k - 1) * lines)
+
+    def _dial_several(self, o: int, q: int, several: int, agent: int) -> float:
+        c, end = self.queue_channel[q], 0.0
+        tried = [(o, *self._try(o, c))]
+        while len(tried) < several and (more := self._first([q])[0]) >= 0:
+            tried.append((more, *self._try(more, c)))
+        connected = next((k for k, (_, code, _) in enumerate(tried) if code not in UNANSWERED), 0)
+        for k, (order, code, w) in enumerate(tried):
+            if code not in UNANSWERED:
+                self.answered[c] += 1
+            if k == connected:
+                end = self._tell(order, c, code, w, agent)
+            else:
+                if code not in UNANSWERED:
+                    self.dropped[c] += 1
+                    code = fl.DROPPED
+                self._tell(order, c, code, w, fl.NOBODY)
+        return end
+
+    def _try(self, o: int, c: int) -> tuple[int, float]:
+        """Return what comes of an attempt, and a uniform that is left."""
+        now = self.now
+        hour = int(now - self.start)
+        u, v, w = draws_at(self.subscriber[o], self.counter | hour, self.number[c], self.k0, self.k1)
+        prob = self.prob[c][hour] * self.habit[o]
+        if self.factor is not None:
+            prob *= self.factor[c][min(self.tried[o], len(self.factor[c]) - 1)]
+        if self.same_slot is not None:
+            slot = hour % 24 // fl.SLOT_HOURS
+            if slot == self.last_slot[o]:
+                prob *= self.same_slot[c]
+            self.last_slot[o] = slot
+        if self.memory:
+            made = self.memory[self.person[o]]
+            prob *= self.fatigue[sum(time + fl.WEEK_HOURS > now for time in made)]
+            made.append(now)
+        self.tried[o] += 1
+        self.attempts[o] += 1
+        if not u < prob:
+            busy, mailbox = self.unanswered_to[c]
+            return (fl.BUSY if v < busy else fl.VOICEMAIL if v < mailbox else fl.NO_ANSWER), w
+        if self.wrong is not None and self.wrong[o][self.step[o]]:
+            return fl.WRONG_NUMBER, w
+        refused, hung_up, callback = self.answered_to[c]
+        return (fl.REFUSED if v < refused else fl.HUNG_UP if v < hung_up
+                else fl.CALLBACK if v < callback else fl.REACHED), w
+
+    def _tell(self, o: int, c: int, code: int, w: float, agent: int) -> float:
+        """Log an attempt and settle the order; return its end."""
+        now = self.now
+        answer, until = NEVER, NEVER
+        if code in UNANSWERED:
+            hours = self.preview[c] + self.no_answer[c]
+        else:
+            hours = self.preview[c] + self.ring[c]
+            answer = now + hours
+            if code == fl.REACHED:
+                column = self.first_attempt[o][self.step[o]] + self.tried[o] - 1
+                hours += self.handle[o][column] / self._speed(agent, self.team_of[agent])
+            elif code != fl.DROPPED:
+                hours += self.brief[c]
+        end = now + hours
+        if agent >= 0:
+            until = self.until[agent]
+            if end > until and self.hand_back[self.team_of[agent]]:
+                end, hours, code = until, until - now, fl.HANDED_BACK
+            elif code == fl.REACHED:
+                self.contacts[agent] += 1
+        self.log.append((0, o, self.attempts[o], c, agent, self.due_at[o], now, answer, end, hours, until,
+                         code))
+        self._settle(o, c, code, w, end)
+        return end
+
+    def _settle(self, o: int, c: int, code: int, w: float, end: float) -> None:
+        self.promised_until[o] = -1.0
+        if code == fl.REACHED:
+            self.state[o] = fl.IS_REACHED
+            if w < self.opt_out[c]:
+                self.person_state[self.person[o]] = fl.OPTED_OUT
+            return
+        step, is_left = self.step[o], self.tried[o] < self.cap[o][self.step[o]]
+        if code == fl.CALLBACK and is_left:
+            least, most, window, _ = self.callback[c]
+            at = end + least + (most - least) * w
+            self.promised_until[o] = at + window
+            heappush(self.retries, (at, o))
+        elif (delay := self.retry[c][code]) >= 0.0 and is_left:
+            heappush(self.retries, (end + delay + self.spread[c][code] * w, o))
+        elif code == fl.REFUSED or code == fl.HUNG_UP:
+            self.state[o] = fl.IS_REFUSED if code == fl.REFUSED else fl.IS_HUNG_UP
+        elif self.order_queues is not None and self.order_queues[o][step + 1] >= 0:
+            self.step[o], self.tried[o], self.last_slot[o] = step + 1, 0, -1
+            heappush(self.retries, (end + self.step_delay[c], o))
+        else:
+            self.state[o] = fl.IS_WRONG if code == fl.WRONG_NUMBER else fl.EXHAUSTED
+
+
+UNANSWERED = (fl.NO_ANSWER, fl.BUSY, fl.VOICEMAIL)

@@ -1,8 +1,8 @@
 """The draws of the contact centre: who answers at which hour and how long a talk takes, whatever the policy.
 
-An answer is keyed by subscriber, month and hour of the month, a handle time by subscriber, month and attempt.
-Nothing depends on the order of the attempts, so two policies that call the same subscriber at the same hour
-get the same answer, and a redial within the hour cannot change it.
+An answer is keyed by subscriber, month and hour of the month, a handle time by subscriber, month and attempt, what a
+caller does by the call. Nothing depends on the order of the attempts, so two policies that call the same subscriber
+at the same hour get the same answer, and a redial within the hour cannot change it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 from numba import uint64
 
-from churnsim.capacity.settings import LiveChannel
+from churnsim.capacity.settings import Law, LiveChannel
 from churnsim.core.compiled import njit
 from churnsim.core.draws import Float64, Ids, Key, Stream, normal, philox, stream
 
 MINUTES_PER_HOUR = 60.0
+LAWS = ("fixed", "exponential", "lognormal", "weibull", "uniform")
+Numbers = npt.NDArray[np.float64]
 
 
 def answer_stream(channel: str) -> Stream:
@@ -25,13 +28,66 @@ def answer_stream(channel: str) -> Stream:
 
 
 @njit
-def unit_at(subscriber: int, counter: int, source: int, k0: int, k1: int) -> float:
-    """Return one number of :func:`churnsim.core.draws.uniform`; `counter` is month << 16 | index."""
-    i = uint64(subscriber)
-    high, low, _, _ = philox(
+def draws_at(identity: int, counter: int, source: int, k0: int, k1: int) -> tuple[float, float, float]:
+    """Return three independent uniforms inside (0, 1) of one counter: the first with 52 bits, two with 32.
+
+    The first is that of :func:`churnsim.core.draws.uniform`; `counter` is month << 16 | index.
+    """
+    i = uint64(identity)
+    high, low, second, third = philox(
         i & uint64(0xFFFFFFFF), i >> uint64(32), uint64(counter), uint64(source), uint64(k0), uint64(k1)
     )
-    return (np.float64((high >> uint64(6)) << uint64(26) | (low >> uint64(6))) + 0.5) * 2.0**-52
+    first = (np.float64((high >> uint64(6)) << uint64(26) | (low >> uint64(6))) + 0.5) * 2.0**-52
+    return first, (np.float64(second) + 0.5) * 2.0**-32, (np.float64(third) + 0.5) * 2.0**-32
+
+
+def law_numbers(law: Law | None) -> Numbers:
+    """Return a law of durations as numbers for :func:`law_hours`; None is for ever.
+
+    Code of the family, then: the mean (fixed, exponential, uniform), mean and shape of the logarithm (lognormal),
+    scale and shape (weibull), in hours.
+    """
+    if law is None:
+        return np.array([0.0, np.inf, 0.0])
+    mean = law.mean_minutes / MINUTES_PER_HOUR
+    a, b = mean, 0.0
+    if law.law == "lognormal":
+        variance = math.log1p(law.scv)
+        a, b = math.log(mean) - variance / 2, math.sqrt(variance)
+    elif law.law == "weibull":
+        b = _weibull_shape(law.scv)
+        a = mean / math.gamma(1.0 + 1.0 / b)
+    return np.array([float(LAWS.index(law.law)), a, b])
+
+
+def _weibull_shape(scv: float) -> float:
+    from scipy.optimize import brentq
+
+    def excess(shape: float) -> float:
+        return math.exp(math.lgamma(1.0 + 2.0 / shape) - 2.0 * math.lgamma(1.0 + 1.0 / shape)) - 1.0 - scv
+
+    return float(brentq(excess, 0.05, 100.0))
+
+
+@njit
+def law_hours(law: Numbers, u: float, v: float) -> float:
+    """Return a duration, in hours, from two uniforms: by inversion, log-normal by Box and Muller."""
+    code, a, b = law[0], law[1], law[2]
+    if code == 1.0:
+        return float(-a * math.log(u))
+    if code == 2.0:
+        return float(math.exp(a + b * math.sqrt(-2.0 * math.log(u)) * math.cos(2.0 * math.pi * v)))
+    if code == 3.0:
+        return float(a * math.pow(-math.log(u), 1.0 / b))
+    if code == 4.0:
+        return float(2.0 * a * u)
+    return float(a)
+
+
+@njit
+def practice(start: float, half: float, contacts: int) -> float:
+    """Return the productivity of an agent over that of an experienced one: ``1 - (1 - start) 2**(-contacts / half)``."""
+    return float(1.0 - (1.0 - start) * math.pow(0.5, contacts / half))
 
 
 def handle_hours(

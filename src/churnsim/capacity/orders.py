@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,15 @@ from churnsim.errors import DataError
 
 Column = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
+PLAN_STEP = ">"
+
+# Columns that a list may leave out, and what stands in their place.
+DEFAULTS: dict[str, object] = {
+    "skill": "", "priority": 0.0, "loss_rate_monthly": 0.02, "max_attempts": 0, "consent": True, "accept_prob": np.nan}
+
+
+def _left_out(name: str) -> Any:
+    return field(default_factory=lambda: np.full(1, DEFAULTS[name]))
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,8 @@ class Orders:
     subscriber
         int64, non-negative; several orders may share one.
     channel
-        str, names of channels.
+        str, names of channels; "call>sms": the second when the first is exhausted or the number is wrong. Messages
+        may stand first or last in such a plan.
     offer
         Any; copied to the log.
     value
@@ -37,6 +47,20 @@ class Orders:
     release_hours, deadline_hours
         float, hours on the centre's clock (720 x month + 24 x day of the month + hour); no attempt begins
         before the one or after the other. A deadline may be infinite.
+    skill
+        str, what the agent must have beside the channel; "" (as if left out): nothing.
+    priority
+        float; the order of work under dispatch "priority", the largest first. Left out: 0.
+    loss_rate_monthly
+        float, non-negative; how fast the chance to keep the subscriber passes, as the operator predicts it: after t
+        months the share ``1 - exp(-rate t)`` is lost. Left out: 0.02 [assumption].
+    max_attempts
+        int, at least 0; attempts on the order on each channel. 0 (as if left out): as many as the channel allows.
+    consent
+        bool; false: nobody is contacted. Left out: true.
+    accept_prob
+        float in [0, 1] or NaN; probability that who is reached accepts the offer, for the log's dispositions only:
+        dispatch does not see it. Left out: NaN, the log does not say.
 
     Raises
     ------
@@ -53,21 +77,35 @@ class Orders:
     answer_habit: npt.NDArray[np.float64]
     release_hours: npt.NDArray[np.float64]
     deadline_hours: npt.NDArray[np.float64]
+    skill: npt.NDArray[np.str_] = _left_out("skill")
+    priority: npt.NDArray[np.float64] = _left_out("priority")
+    loss_rate_monthly: npt.NDArray[np.float64] = _left_out("loss_rate_monthly")
+    max_attempts: npt.NDArray[np.int64] = _left_out("max_attempts")
+    consent: Flags = _left_out("consent")
+    accept_prob: npt.NDArray[np.float64] = _left_out("accept_prob")
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            length = len(getattr(self, field.name))
+        for name in DEFAULTS:
+            if len(getattr(self, name)) == 1 != len(self.order_id):
+                object.__setattr__(self, name, np.repeat(getattr(self, name), len(self.order_id)))
+        for column in fields(self):
+            length = len(getattr(self, column.name))
             if length != len(self.order_id):
-                raise DataError(f"orders: column {field.name!r} has {length} rows, order_id has "
+                raise DataError(f"orders: column {column.name!r} has {length} rows, order_id has "
                                 f"{len(self.order_id)}; give one value an order")
         first = pd.Series(self.order_id).duplicated().to_numpy()
         _refuse(self, "order_id", first, lambda: "occurs twice; give every order an id of its own")
         for name in ("order_id", "subscriber"):
             _refuse(self, name, getattr(self, name) < 0, lambda: "is negative; ids count from 0")
-        for name in ("value", "release_hours"):
+        for name in ("value", "release_hours", "priority"):
             _refuse(self, name, ~np.isfinite(getattr(self, name)), lambda: "is not finite; give a number")
         _refuse(self, "answer_habit", ~(np.isfinite(self.answer_habit) & (self.answer_habit >= 0)),
                 lambda: "is no finite number of 0 or more; 1 is an average subscriber")
+        _refuse(self, "loss_rate_monthly", ~(np.isfinite(self.loss_rate_monthly) & (self.loss_rate_monthly >= 0)),
+                lambda: "is no finite number of 0 or more; give the predicted rate of loss a month")
+        _refuse(self, "max_attempts", self.max_attempts < 0, lambda: "is negative; 0 is the channel's own number")
+        _refuse(self, "accept_prob", (self.accept_prob < 0) | (self.accept_prob > 1),
+                lambda: "is no probability; give a number from 0 to 1, or leave the column out")
         _refuse(self, "deadline_hours", np.isnan(self.deadline_hours),
                 lambda: "is no number; write inf for none")
         _refuse(self, "deadline_hours", self.deadline_hours < self.release_hours,
@@ -78,7 +116,9 @@ class Orders:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Orders:
-        """Return the orders of a table with one column a field; further columns are ignored.
+        """Return the orders of a table with one column a field; those after `deadline_hours` may be left out.
+
+        Further columns are ignored.
 
         Raises
         ------
@@ -86,34 +126,47 @@ class Orders:
             A column is absent or of the wrong type, a cell is empty, or as for the class.
         """
         columns: dict[str, Column] = {}
-        for field in fields(cls):
-            if field.name not in frame.columns:
-                raise DataError(f"orders: column {field.name!r} is absent; the table has "
+        for each in fields(cls):
+            if each.name in frame.columns:
+                columns[each.name] = _column(frame[each.name], each.name)
+            elif each.name not in DEFAULTS:
+                raise DataError(f"orders: column {each.name!r} is absent; the table has "
                                 f"{', '.join(map(str, frame.columns)) or 'no columns'}")
-            columns[field.name] = _column(frame[field.name], field.name)
         return cls(**columns)
 
 
 def require_channels(orders: Orders, known: Collection[str]) -> None:
     """Raise DataError at the first order on a channel that is not among `known`."""
-    names = np.unique(orders.channel)
-    unknown = [name for name in names.tolist() if name not in known]
+    plans = np.unique(orders.channel).tolist()
+    unknown = [plan for plan in plans if not all(name in known for name in plan_steps(plan))]
     _refuse(orders, "channel", np.isin(orders.channel, unknown),
             lambda: f"is no channel; known are {', '.join(known) or 'none'}")
 
 
+def plan_steps(plan: str) -> tuple[str, ...]:
+    """Return the channels of a plan such as "call>sms" in their order."""
+    return tuple(name.strip() for name in plan.split(PLAN_STEP))
+
+
 def _column(values: pd.Series, name: str) -> Column:
     missing = np.flatnonzero(values.isna().to_numpy())
-    if len(missing):
+    if len(missing) and name != "accept_prob":
         raise DataError(f"orders: column {name!r}, row {missing[0]}: the cell is empty; "
                         "fill it or drop the row")
     if name == "offer":
         return values.to_numpy()
-    if name == "channel":
+    if name in ("channel", "skill"):
         return values.to_numpy().astype(np.str_)
-    kind = np.int64 if name in ("order_id", "subscriber") else np.float64
+    if name == "consent":
+        wrong = np.flatnonzero(~values.isin([True, False]).to_numpy())
+        if len(wrong):
+            raise DataError(f"orders: column {name!r}, row {wrong[0]}: {values.tolist()[wrong[0]]!r} is neither true "
+                            "nor false; correct the cell")
+        return values.to_numpy().astype(np.bool_)
+    kind = np.int64 if name in ("order_id", "subscriber", "max_attempts") else np.float64
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.flatnonzero(np.isnan(numbers) | (numbers % 1 != 0) if kind is np.int64 else np.isnan(numbers))
+    bad = np.isnan(numbers) & values.notna().to_numpy()
+    wrong = np.flatnonzero(bad | (numbers % 1 != 0) if kind is np.int64 else bad)
     if len(wrong):
         raise DataError(f"orders: column {name!r}, row {wrong[0]}: {values.tolist()[wrong[0]]!r} is no "
                         f"{'whole ' if kind is np.int64 else ''}number; correct the cell")

@@ -56,7 +56,7 @@ def planned_reach(
         attempts = np.ones(len(habit))
         return PlannedReach(np.minimum(channel.read_prob * habit, 1.0), attempts,
                             attempts * channel.cost_per_attempt_amount)
-    staff = hired_staff(name, capacity)
+    staff = hired_staff(name, channel, capacity)
     mean_prob = np.average(channel.answer_prob_by_hour, weights=agent_hours_by_hour(name, channel, capacity))
     p = np.minimum(mean_prob * habit, 1.0)
     # reach / p written as a sum, which needs no special case at p = 0.

@@ -1,31 +1,47 @@
-"""Orders in, contact log out: the centre as it is staffed, and as if it had no limits."""
+"""Orders and calls in, contact log out: the centre as it is staffed, and as if it had no limits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from churnsim.capacity import floor as fl
 from churnsim.capacity.batch import work_batch
-from churnsim.capacity.centre import dispatch_key, work_live
+from churnsim.capacity.calendar import month_start
+from churnsim.capacity.calls import Calls, anonymous_calls, require_streams
 from churnsim.capacity.checks import check_capacity
-from churnsim.capacity.log import ContactLog, Tries, build_log
-from churnsim.capacity.orders import Orders, require_channels
+from churnsim.capacity.layout import FloorPlan, lay_out
+from churnsim.capacity.log import (
+    READ,
+    CallLog,
+    ContactLog,
+    Floats,
+    Ints,
+    Tries,
+    build_log,
+    call_log,
+    no_calls,
+    tries_of,
+)
+from churnsim.capacity.orders import Orders, plan_steps, require_channels
+from churnsim.capacity.record import Record
 from churnsim.capacity.settings import BatchChannel, CapacitySettings, LiveChannel
 from churnsim.capacity.unlimited import work_live_unlimited
 from churnsim.core.draws import Key
-from churnsim.errors import CapacityError
+from churnsim.errors import CapacityError, DataError
 
 Channels = Mapping[str, LiveChannel | BatchChannel]
 
 
-def work(
-    orders: Orders, *, channels: Channels, capacity: CapacitySettings, key: Key, month: int
-) -> ContactLog:
-    """Return what the teams and the message channels make of a list of orders in one month.
+def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key: Key, month: int,
+         calls: Calls | None = None) -> ContactLog:
+    """Return what the teams and the message channels make of a list of orders in one month, with callers in between.
 
-    Live orders are worked event by event (see :mod:`churnsim.capacity.centre`), messages by their throttle.
-    Orders that are neither reached, exhausted nor expired at the month's end are left.
+    Live orders and calls are worked event by event (see :mod:`churnsim.capacity.floor`), messages by their throttle:
+    those a plan begins with before, those it ends with after the rest, behind messages released before them. Orders that
+    are neither reached, exhausted nor expired at the month's end are left.
 
     Parameters
     ----------
@@ -36,52 +52,154 @@ def work(
         ordered.
     month
         Hours [720 month, 720 (month + 1)) are worked.
+    calls
+        From subscribers, or other calls known beforehand; those of the inbound streams' own rates come on top.
 
     Raises
     ------
     DataError
-        An order is on an unknown channel.
+        An order is on an unknown channel, a plan has messages between calls, or a call is of an unknown stream.
     CapacityError
-        :func:`churnsim.capacity.checks.check_capacity` found something.
+        :func:`churnsim.capacity.checks.check_capacity` found something, or an order needs a skill that nobody has.
     """
     _require_workable(orders, channels, capacity)
-    rank = dispatch_key(orders, capacity)
-    live = {name: channel for name, channel in channels.items() if isinstance(channel, LiveChannel)}
-    parts = [work_live(orders, channels=live, capacity=capacity, key=key, month=month)]
-    for name, channel in channels.items():
-        if isinstance(channel, BatchChannel):
-            parts.append(work_batch(
-                orders, rank, name=name, channel=channel, key=key, month=month, throttled=True
-            ))
-    return build_log(orders, Tries.joined(parts), channels=channels, teams=list(capacity.teams), month=month)
+    _require_skills(orders, channels, capacity)
+    own = Calls.none() if calls is None else calls
+    require_streams(own, capacity.inbound)
+    streams = [anonymous_calls(name, settings, start_weekday=capacity.start_weekday, key=key, month=month)
+               for name, settings in capacity.inbound.items()]
+    work = _Work(orders, channels, key=key, month=month, throttled=True)
+    work.send_first()
+    plan = lay_out(work.after_messages(), Calls.joined([own, *streams]), channels=channels, capacity=capacity, key=key,
+                   month=month)
+    record = _engine(capacity, plan)
+    work.tries.append(tries_of(record, plan, list(channels)))
+    work.state[plan.rows] = np.where(work.state[plan.rows] == fl.OPEN, record.state, work.state[plan.rows])
+    work.send_last()
+    return work.log(list(plan.teams), call_log(record, plan, capacity))
 
 
-def work_unlimited(
-    orders: Orders, *, channels: Channels, capacity: CapacitySettings, key: Key, month: int
-) -> ContactLog:
+def _engine(capacity: CapacitySettings, plan: FloorPlan) -> Record:
+    if capacity.engine == "simpy":
+        from churnsim.capacity.centre import work_simpy
+
+        return work_simpy(plan.floor)
+    from churnsim.capacity.compiled import work_compiled
+
+    return work_compiled(plan.floor)
+
+
+def work_unlimited(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key: Key, month: int
+                   ) -> ContactLog:
     """Return the log of the same list as if an agent were always free and messages had no throttle.
 
     Parameters and errors as for :func:`work`. Handled time costs the mean of the teams that serve the
-    channel, each weighing as many as its agents.
+    channel, each weighing as many as its agents. Of a plan, only the first channel is used.
     """
     _require_workable(orders, channels, capacity)
-    rank = dispatch_key(orders, capacity)
-    parts = []
-    for name in np.unique(orders.channel).tolist():
-        channel = channels[name]
-        if isinstance(channel, BatchChannel):
-            parts.append(work_batch(
-                orders, rank, name=name, channel=channel, key=key, month=month, throttled=False
-            ))
-        else:
-            parts.append(work_live_unlimited(
-                orders, name=name, channel=channel, capacity=capacity, key=key, month=month
-            ))
-    return build_log(orders, Tries.joined(parts), channels=channels, teams=list(capacity.teams), month=month)
+    work = _Work(orders, channels, key=key, month=month, throttled=False)
+    work.send_first()
+    first = np.array([plan_steps(plan)[0] for plan in work.plans.tolist()] or [""])[work.plan]
+    for number, (name, channel) in enumerate(channels.items()):
+        rows = np.flatnonzero((first == name) & (work.state == fl.OPEN))
+        if isinstance(channel, LiveChannel) and len(rows):
+            work.tries.append(work_live_unlimited(
+                orders, rows, orders.release_hours[rows], name=name, number=number, channel=channel, capacity=capacity,
+                key=key, month=month))
+            cap = channel.max_attempts
+            made = work.tries[-1]
+            work.state[rows[np.bincount(made.row, minlength=len(orders))[rows] == cap]] = fl.EXHAUSTED
+            work.state[made.row[made.is_reached]] = fl.IS_REACHED
+    return work.log([], no_calls())
+
+
+class _Work:
+    """A list in work: what has been tried and how each order stands."""
+
+    def __init__(self, orders: Orders, channels: Channels, *, key: Key, month: int, throttled: bool) -> None:
+        self.orders, self.channels, self.key, self.month, self.throttled = orders, channels, key, month, throttled
+        self.plans, self.plan = np.unique(orders.channel, return_inverse=True)
+        self.steps = [plan_steps(plan) for plan in self.plans.tolist()]
+        self.state = np.where(orders.consent, fl.OPEN, fl.SUPPRESSED).astype(np.int64)
+        self.release = orders.release_hours.copy()
+        self.tries: list[Tries] = []
+
+    def send_first(self) -> None:
+        """Send the messages that plans begin with."""
+        first = np.array([steps[0] for steps in self.steps] or [""])[self.plan]
+        goes_on = np.array([len(steps) > 1 for steps in self.steps] or [False])[self.plan]
+        for number, (name, channel) in enumerate(self.channels.items()):
+            if isinstance(channel, BatchChannel):
+                rows = np.flatnonzero((first == name) & (self.state == fl.OPEN))
+                sent = self._send(rows, self.orders.release_hours[rows], np.ones(len(rows), np.int64), number, name)
+                self.release[sent.row] = sent.end_hours + channel.next_channel_delay_hours
+                self.state[sent.row[~goes_on[sent.row] & (sent.code != READ)]] = fl.EXHAUSTED
+
+    def after_messages(self) -> Orders:
+        """Return the orders that are still open, those with a message to begin with released after it."""
+        release = np.minimum(self.release, self.orders.deadline_hours)
+        late = self.release > self.orders.deadline_hours
+        return replace(self.orders, release_hours=release, consent=(self.state == fl.OPEN) & ~late)
+
+    def send_last(self) -> None:
+        """Send the messages that plans end with, to those whose calls came to nothing."""
+        last = np.array([steps[-1] if len(steps) > 1 else "" for steps in self.steps] or [""])[self.plan]
+        so_far = Tries.joined(self.tries)
+        made = np.bincount(so_far.row, minlength=len(self.orders)).astype(np.int64)
+        end = np.full(len(self.orders), -np.inf)
+        np.maximum.at(end, so_far.row, so_far.end_hours)
+        for number, (name, channel) in enumerate(self.channels.items()):
+            if isinstance(channel, BatchChannel):
+                rows = np.flatnonzero((last == name) & np.isin(self.state, (fl.EXHAUSTED, fl.IS_WRONG)))
+                self._send(rows, end[rows], made[rows] + 1, number, name)
+
+    def _send(self, rows: Ints, release: Floats, attempt: Ints, number: int, name: str) -> Tries:
+        channel = self.channels[name]
+        assert isinstance(channel, BatchChannel)
+        before = [tries for tries in self.tries if len(tries.row) and tries.channel[0] == number]
+        queue = np.concatenate([tries.row for tries in before] + [rows])
+        first = np.concatenate([tries.due_hours for tries in before] + [release])
+        numbers = np.concatenate([tries.attempt for tries in before] + [attempt])
+        sent = work_batch(self.orders, queue, first, -self.orders.value[queue], numbers, name=name, number=number,
+                          channel=channel, key=self.key, month=self.month, throttled=self.throttled)
+        mine = np.isin(sent.row, rows)
+        found = Tries(*(getattr(sent, field)[mine] for field in Tries.__dataclass_fields__))
+        self.tries.append(found)
+        self.state[found.row[found.is_reached]] = fl.IS_REACHED
+        return found
+
+    def log(self, teams: list[str], calls: CallLog) -> ContactLog:
+        """Return the log; orders neither done nor in time have expired."""
+        over = self.orders.deadline_hours < month_start(self.month + 1)
+        state = np.where((self.state == fl.OPEN) & over, fl.EXPIRED, self.state)
+        return build_log(self.orders, Tries.joined(self.tries), calls, state, channels=self.channels,
+                         teams=teams, key=self.key, month=self.month)
 
 
 def _require_workable(orders: Orders, channels: Channels, capacity: CapacitySettings) -> None:
     require_channels(orders, channels)
-    findings = list(check_capacity(channels, capacity, np.unique(orders.channel).tolist()))
+    plans = [plan_steps(plan) for plan in np.unique(orders.channel).tolist()]
+    for steps in plans:
+        inside = [name for name in steps[1:-1] if isinstance(channels[name], BatchChannel)]
+        if inside or (len(steps) > 1 and not any(isinstance(channels[name], LiveChannel) for name in steps)):
+            raise DataError(f"orders: column 'channel': the plan {'>'.join(steps)!r} has messages "
+                            f"{'between calls' if inside else 'only'}; messages may stand first or last in a plan, with "
+                            "calls beside them")
+    findings = list(check_capacity(channels, capacity, sorted({name for steps in plans for name in steps})))
     if findings:
         raise CapacityError("\n".join(f"{'.'.join(map(str, path))}: {message}" for path, message in findings))
+
+
+def _require_skills(orders: Orders, channels: Channels, capacity: CapacitySettings) -> None:
+    pairs = np.unique(np.array([orders.channel, orders.skill]), axis=1).T.tolist() if len(orders) else []
+    for plan, skill in pairs:
+        for name in plan_steps(plan):
+            able = [team for team, settings in capacity.teams.items() if name in settings.channels
+                    and settings.agents and skill in settings.skills]
+            if skill and isinstance(channels[name], LiveChannel) and not able:
+                known = sorted({each for team in capacity.teams.values() for each in team.skills})
+                row = np.flatnonzero((orders.channel == plan) & (orders.skill == skill))[0]
+                raise CapacityError(
+                    f"orders: column 'skill', row {row} (order_id {orders.order_id[row]}): no agent who serves channel "
+                    f"{name!r} has skill {skill!r}; skills of the teams are {', '.join(known) or 'none'}: add it to a "
+                    "team under capacity.teams, or leave the cell empty")
