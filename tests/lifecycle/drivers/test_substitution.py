@@ -86,12 +86,12 @@ def test_apparent_leaving_ends_nothing():
 
 
 def test_a_new_line_by_hand():
-    """In month 0 a promotion runs; a family of four, a prepaid line, one without contracts, one yet to join."""
+    """In month 0 a promotion runs; one line, a family of four, a prepaid line that joins in it, one yet to join."""
     causes = {"price": {"intercept": NEVER},
               "rejoin": replaced(1e-12, promoted=31.0, newcomer_terms=True, subsidy_amount=10.0)}
     base = subscribers(4, lines=[1, 4, 1, 1], plan_price_amount=[30.0, 80.0, 30.0, 30.0], payment=[0, 0, 1, 0],
                        contract_length_months=[12, 24, 0, 12], contract_left_months=[5, 0, 0, 5],
-                       join_month=[-24, -24, -24, 3], bill_amount=[30.0, 80.0, 30.0, 30.0])
+                       join_month=[-24, -24, 0, 3], bill_amount=[30.0, 80.0, 30.0, 30.0])
     engine = world(causes, promoted_months=(0,))
     code, revenue, cost, bill, left = seen(engine, base, "substituted", "revenue", "cost_to_serve", "bill_amount",
                                            "contract_left_months", months=8)
