@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from small_world import load_small
 
+from churnsim.campaign.tickets import Tickets
 from churnsim.errors import ConfigError
+from churnsim.evaluation.ledger import Bookkeeper, ledger_frame
 from churnsim.experiment import stages
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.store import Cell
@@ -108,6 +110,28 @@ def test_the_policy_none_differs_by_exactly_nothing(scarce: dict[str, Cell]) -> 
     assert tickets["policy_hours"].tolist() == tickets["reference_hours"].tolist()
     assert metrics["churn_rate"] == pytest.approx(1.0 - scarce["truth"].arrays["still_active"][1]
                                                   / scarce["truth"].facts["on_network"])
+
+
+@pytest.mark.parametrize("name", ["everyone", "everyone_capacity"])
+def test_the_touched_are_compared_with_the_reference_of_everybody(scarce: dict[str, Cell], name: str) -> None:
+    """The tickets of those with an order too are resolved in the reference as the centre does without a campaign."""
+    e = loaded()
+    world = make_world(e.experiment, replicate=0, folder=e.folder)
+    base = stages.decision_base(scarce["history"], world.engine.schema)
+    tickets = Tickets.of(e.experiment.campaign.tickets, scarce["truth"].arrays)
+    assert tickets is not None
+    month, evaluation = e.experiment.campaign_month, e.experiment.evaluation
+    books = Bookkeeper(evaluation, world.offers, start=month, n=len(base), arms=1)
+    world.engine.run([(base, tickets.treatment())], start=month, months=evaluation.horizon_months,
+                     observe=books.observe)
+    everybody = ledger_frame(base.ids, books.worlds[0], books.worlds[0])
+    found = scarce[name].frames["ledger"]
+    touched = set(found["subscriber"])
+    usual, seen = (frame[(frame["world"] == "reference") & frame["subscriber"].isin(touched)]
+                   for frame in (everybody, found))
+    keys = ["subscriber", "kind", "estimate"]
+    assert len(touched & set(tickets.subscriber)) > 50
+    assert usual.sort_values(keys).reset_index(drop=True).equals(seen.sort_values(keys).reset_index(drop=True))
 
 
 def test_unlimited_staff_delays_nobody(scarce: dict[str, Cell]) -> None:
