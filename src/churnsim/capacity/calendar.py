@@ -94,7 +94,7 @@ def working_days(team: Team, capacity: CapacitySettings, *, month: int) -> Itera
 
 
 def day_hours(team: Team, day: int, *, month: int) -> Iterator[Span]:
-    """Yield the hours at work of the shifts that begin on a day, cut at the ends of the month; joined where they meet."""
+    """Yield the hours at work of the shifts that begin on a day, cut at the month's ends, joined where they meet."""
     low, high = month_start(month), month_start(month + 1)
     joined: list[Span] = []
     for start, end in sorted(span for shift in team.shifts for span in spans(shift)):

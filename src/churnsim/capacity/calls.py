@@ -60,7 +60,8 @@ class Calls:
                                 f"has {len(self.call_id)}; give one value a call")
         for name, wrong, why in (
                 ("time_hours", ~np.isfinite(self.time_hours), "is not finite; give an hour on the centre's clock"),
-                ("patience_hours", ~(self.patience_hours >= 0), "is no duration; give hours of 0 or more, inf: for ever"),
+                ("patience_hours", ~(self.patience_hours >= 0),
+                 "is no duration; give hours of 0 or more, inf for ever"),
                 ("handle_hours", ~(np.isfinite(self.handle_hours) & (self.handle_hours >= 0)),
                  "is no finite duration; give hours of 0 or more")):
             rows = np.flatnonzero(wrong)
@@ -134,12 +135,14 @@ def mean_calls(settings: InboundStream, *, start_weekday: Weekday, month: int) -
 
 def patience_hours(name: str, settings: InboundStream, call_id: Ids, *, key: Key, month: int) -> Float64:
     """Return how long each caller waits at the first call, (m,) hours."""
-    return _laws(law_numbers(settings.patience), call_id, month << 16, stream(f"capacity.patience.{name}").number, *key)
+    source = stream(f"capacity.patience.{name}").number
+    return _laws(law_numbers(settings.patience), call_id, month << 16, source, *key)
 
 
 def caller_handle_hours(name: str, settings: InboundStream, call_id: Ids, *, key: Key, month: int) -> Float64:
     """Return how long an agent of productivity 1 is busy with each caller, (m,) hours."""
-    return _laws(law_numbers(settings.handle), call_id, month << 16, stream(f"capacity.call_handle.{name}").number, *key)
+    source = stream(f"capacity.call_handle.{name}").number
+    return _laws(law_numbers(settings.handle), call_id, month << 16, source, *key)
 
 
 @njit
@@ -154,5 +157,5 @@ def _laws(law: Float64, ids: Ids, counter: int, source: int, k0: int, k1: int) -
 def require_streams(calls: Calls, known: Mapping[str, InboundStream]) -> None:
     """Raise DataError at the first call on a stream that is not among `known`."""
     for row in np.flatnonzero(~np.isin(calls.stream, list(known)))[:1]:
-        raise DataError(f"calls: column 'stream', row {row} (call_id {calls.call_id[row]}): {calls.stream[row]!r} is no "
-                        f"inbound stream; known are {', '.join(known) or 'none'}")
+        raise DataError(f"calls: column 'stream', row {row} (call_id {calls.call_id[row]}): {calls.stream[row]!r} is "
+                        f"no inbound stream; known are {', '.join(known) or 'none'}")

@@ -82,7 +82,8 @@ class _Centre:
         self.k0, self.k1, self.counter = (int(f.month[name][0]) for name in ("k0", "k1", "number"))
         self.counter <<= 16
         self.deadline, self.habit, self.person = (orders[name].tolist() for name in ("deadline", "habit", "person"))
-        self.subscriber, self.handle, self.cap = orders["subscriber"].tolist(), f.handle.tolist(), f.steps["cap"].tolist()
+        self.subscriber, self.handle = orders["subscriber"].tolist(), f.handle.tolist()
+        self.cap = f.steps["cap"].tolist()
         self.wrong = f.steps["wrong"].tolist() if f.steps["wrong"].any() else None
         self.order_queues = f.plans["queue"][orders["plan"]].tolist() if f.plans.shape[1] > 2 else None
         self.first_queue = f.plans["queue"][orders["plan"], 0].tolist()
@@ -118,7 +119,7 @@ class _Centre:
         self.env.run()
         self._hang_up()
         columns = [np.array(column) for column in zip(*self.log, strict=True)] or [np.zeros(0)] * 12
-                typed = [column.astype(np.float64 if 5 <= k < 11 else np.int64) for k, column in enumerate(columns)]
+        typed = [column.astype(np.float64 if 5 <= k < 11 else np.int64) for k, column in enumerate(columns)]
         return Record(*typed, state=np.array(self.state, np.int64))
 
     # Instants

@@ -86,7 +86,7 @@ def law_hours(law: Numbers, u: float, v: float) -> float:
 
 @njit
 def practice(start: float, half: float, contacts: int) -> float:
-    """Return the productivity of an agent over that of an experienced one: ``1 - (1 - start) 2**(-contacts / half)``."""
+    """Return an agent's productivity over an experienced one's: ``1 - (1 - start) 2**(-contacts / half)``."""
     return float(1.0 - (1.0 - start) * math.pow(0.5, contacts / half))
 
 

@@ -564,7 +564,8 @@ def _dial_several(f: Floor, s: State, o: int, q: int, several: int, agent: int) 
 def _try(f: Floor, s: State, o: int, c: int) -> tuple[int, float]:
     now, person = s.now[0], f.orders[o].person
     hour = int(now - f.month[0].start)
-    u, v, w = draws_at(f.orders[o].subscriber, f.month[0].number << 16 | hour, f.channels[c].number, f.month[0].k0, f.month[0].k1)
+    month, source = f.month[0], f.channels[c].number
+    u, v, w = draws_at(f.orders[o].subscriber, month.number << 16 | hour, source, month.k0, month.k1)
     prob = f.channels[c].prob[hour] * f.orders[o].habit
     prob *= f.channels[c].factor[min(s.work[o].tried, f.channels[c].factor.shape[0] - 1)]
     slot = hour % 24 // SLOT_HOURS

@@ -5,18 +5,18 @@ The discipline, in writing. Whatever is not said here an engine may do as it lik
 * *Queues.* Orders of the same channel and skill wait in one queue, callers of the same stream in one. A team serves the
   queues of its channels whose skill is none or its own, and its streams, in the order of the settings.
 * *Agents* are numbered through the teams from 0. One is free while on shift and in no contact.
-* *Instants.* At one instant come, in this order: shift ends, shift starts, openings and closings of calling windows, and
-  at a day's start the new ranks; then ends of contacts in the order in which they were begun; then what has become due.
-  The edges of an instant together, each end of a contact, and a wake-up hand out work before the next.
+* *Instants.* At one instant come, in this order: shift ends, shift starts, openings and closings of calling windows,
+  and at a day's start the new ranks; then ends of contacts in the order in which they were begun; then what has become
+  due. The edges of an instant together, each end of a contact, and a wake-up hand out work before the next.
 * *Handing out.* Retries that are due, releases and calls join their queues. Then the teams in their order, while an
-  agent of theirs is free, take the caller who came first of the first stream where somebody waits; else, while more than
-  `reserve_agents` of the team are free, the first of the due orders they may work now: promised call-backs by id, then
-  by rank, then by id. The free agent of the lowest number takes it. A caller may be taken until the very end of his
-  patience.
-* *An order that is first* is, in this order: expired, if its deadline has passed; closed, if its subscriber opted out or
-  called in; due later with its ordinary rank, if it was a promise and its window has passed; due when the oldest of the
-  attempts counted by a cap leaves its window, if a cap forbids another; put aside until the next day, if its price is
-  too low. Else it is tried.
+  agent of theirs is free, take the caller who came first of the first stream where somebody waits; else, while more
+  than `reserve_agents` of the team are free, the first of the due orders they may work now: promised call-backs by id,
+  then by rank, then by id. The free agent of the lowest number takes it. A caller may be taken until the very end of
+  his patience.
+* *An order that is first* is, in this order: expired, if its deadline has passed; closed, if its subscriber opted out
+  or called in; due later with its ordinary rank, if it was a promise and its window has passed; due when the oldest of
+  the attempts counted by a cap leaves its window, if a cap forbids another; put aside until the next day, if its index
+  is no more than the price. Else it is tried.
 * *Attempts.* An attempt begins inside a shift and a calling window; the uniforms of subscriber, channel and hour of the
   month say whether it is answered and what comes of it. Predictive dialling tries several orders of the queue at
   once for one agent, in the order above: who answers first in that order is connected, others who answer are dropped.

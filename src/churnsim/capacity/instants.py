@@ -78,7 +78,7 @@ def _clear_rate(edge: Floats, teams: Mapping[str, Team], capacity: CapacitySetti
                 agents: Ints, groups: Ints, team_queue: Ints, *, month: int) -> Floats:
     """Return the agent hours an hour that each group of queues may count on from each edge to the month's end.
 
-    Planned handle time of callers is taken off, shared by the groups whose teams answer them. (edges, groups), at least 0.
+    Planned handle time of callers is taken off, (edges, groups), at least 0.
     """
     first, number = 0, int(groups.max(initial=-1)) + 1
     left = np.zeros((len(edge), number))

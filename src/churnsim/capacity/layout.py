@@ -195,7 +195,8 @@ def _channel_numbers(channels: Mapping[str, LiveChannel], capacity: CapacitySett
         plan_handle=one(lambda c: c.handle_minutes_mean / MINUTES_PER_HOUR),
         prob=np.array(prob).reshape(len(live), HOURS_PER_MONTH), factor=np.array(factors).reshape(len(live), most),
         unanswered_to=np.array([(c.busy_prob, c.busy_prob + c.voicemail_prob) for c in live]).reshape(-1, 2),
-        answered_to=np.array([np.cumsum((c.refusal_prob, c.hang_up_prob, c.callback_prob)) for c in live]).reshape(-1, 3),
+        answered_to=np.array([np.cumsum((c.refusal_prob, c.hang_up_prob, c.callback_prob))
+                              for c in live]).reshape(-1, 3),
         callback=np.array([(*c.callback_delay_hours, c.callback_window_hours, c.missed_callback_delay_hours)
                            for c in live]).reshape(-1, 4),
         retry=retry, spread=spread)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -135,9 +135,9 @@ class CallLog(_Table):
 def no_calls() -> CallLog:
     """Return the log of a centre that nobody called."""
     names = {"stream", "team", "disposition"}
-    real = {field.name for field in fields(CallLog) if field.type == "Floats"}
-    return CallLog(**{field.name: np.zeros(0, "<U1" if field.name in names else np.float64 if field.name in real
-                                           else np.int64) for field in fields(CallLog)})
+    real = {each.name for each in fields(CallLog) if each.type == "Floats"}
+    return CallLog(**{each.name: np.zeros(0, "<U1" if each.name in names else np.float64 if each.name in real
+                                          else np.int64) for each in fields(CallLog)})
 
 
 @dataclass(frozen=True)
@@ -165,16 +165,16 @@ class ContactLog:
     """All attempts and calls of a month and the outcome of each order."""
 
     attempts: Attempts
-    calls: CallLog
     outcomes: Outcomes
+    calls: CallLog = field(default_factory=no_calls)
 
 
 @dataclass(frozen=True)
 class Tries:
     """Attempts as they are gathered, in any order; arrays (k,).
 
-    `row` is the order's place in its list, `code` the place in :data:`DISPOSITIONS`, `team` the position among the teams
-    or -1, `hour_amount` the cost of an agent hour.
+    `row` is the order's place in its list, `code` the place in :data:`DISPOSITIONS`, `team` the position among the
+    teams or -1, `hour_amount` the cost of an agent hour.
     """
 
     row: Ints
@@ -263,7 +263,8 @@ def build_log(orders: Orders, tries: Tries, calls: CallLog, state: Ints, *,
     code, handled, answer = tries.code[sort], tries.handled_hours[sort], tries.answer_hours[sort]
     code, accepted = _told(orders, row, code, key=key, month=month)
     is_live = code != READ
-    minutes = np.where(is_live & (code != READ + 1), (tries.end_hours - tries.start_hours)[sort], 0.0) * MINUTES_PER_HOUR
+    lasted = (tries.end_hours - tries.start_hours)[sort]
+    minutes = np.where(is_live & (code != READ + 1), lasted, 0.0) * MINUTES_PER_HOUR
     talked = np.where(np.isfinite(answer), tries.end_hours[sort] - np.where(np.isfinite(answer), answer, 0.0), 0.0)
     attempts = Attempts(
         order_id=orders.order_id[row], subscriber=orders.subscriber[row], channel=np.array([*channels, ""])[channel],
@@ -275,7 +276,7 @@ def build_log(orders: Orders, tries: Tries, calls: CallLog, state: Ints, *,
         cost_cents=to_cents(of_channel("cost_per_attempt_amount") + minutes * of_channel("cost_per_minute_amount")
                             + accepted * of_channel("cost_per_conversion_amount")
                             + handled * tries.hour_amount[sort]))
-    return ContactLog(attempts, calls, _outcomes(orders, tries, state))
+    return ContactLog(attempts, _outcomes(orders, tries, state), calls)
 
 
 def _told(orders: Orders, row: Ints, code: Ints, *, key: Key, month: int) -> tuple[Ints, Flags]:

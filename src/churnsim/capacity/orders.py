@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,6 @@ PLAN_STEP = ">"
 # Columns that a list may leave out, and what stands in their place.
 DEFAULTS: dict[str, object] = {
     "skill": "", "priority": 0.0, "loss_rate_monthly": 0.02, "max_attempts": 0, "consent": True, "accept_prob": np.nan}
-
-
-def _left_out(name: str) -> Any:
-    return field(default_factory=lambda: np.full(1, DEFAULTS[name]))
 
 
 @dataclass(frozen=True)
@@ -77,12 +74,12 @@ class Orders:
     answer_habit: npt.NDArray[np.float64]
     release_hours: npt.NDArray[np.float64]
     deadline_hours: npt.NDArray[np.float64]
-    skill: npt.NDArray[np.str_] = _left_out("skill")
-    priority: npt.NDArray[np.float64] = _left_out("priority")
-    loss_rate_monthly: npt.NDArray[np.float64] = _left_out("loss_rate_monthly")
-    max_attempts: npt.NDArray[np.int64] = _left_out("max_attempts")
-    consent: Flags = _left_out("consent")
-    accept_prob: npt.NDArray[np.float64] = _left_out("accept_prob")
+    skill: npt.NDArray[np.str_] = field(default_factory=partial(np.full, 1, DEFAULTS["skill"]))
+    priority: npt.NDArray[np.float64] = field(default_factory=partial(np.full, 1, DEFAULTS["priority"]))
+    loss_rate_monthly: npt.NDArray[np.float64] = field(default_factory=partial(np.full, 1, DEFAULTS["loss_rate_monthly"]))
+    max_attempts: npt.NDArray[np.int64] = field(default_factory=partial(np.full, 1, DEFAULTS["max_attempts"]))
+    consent: Flags = field(default_factory=partial(np.full, 1, DEFAULTS["consent"]))
+    accept_prob: npt.NDArray[np.float64] = field(default_factory=partial(np.full, 1, DEFAULTS["accept_prob"]))
 
     def __post_init__(self) -> None:
         for name in DEFAULTS:

@@ -63,7 +63,7 @@ class LiveChannel(_Channel):
     answer_weekday_factors: Factors = EVERY_DAY_ALIKE
     """Multiply the probability of an answer, Monday to Sunday."""
     answer_attempt_factors: tuple[NonNegative, ...] = ()
-    """Multiply the probability of an answer at the first, second, ... attempt; the last one stands for all later ones."""
+    """Multiply the probability of an answer at the first, second, ... attempt; the last stands for later ones."""
     same_slot_factor: NonNegative = 1.0
     """Multiplies the probability of an answer in the same three hours of the day as the attempt before."""
     handle_minutes_mean: Positive

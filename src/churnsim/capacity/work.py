@@ -40,8 +40,8 @@ def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key:
     """Return what the teams and the message channels make of a list of orders in one month, with callers in between.
 
     Live orders and calls are worked event by event (see :mod:`churnsim.capacity.floor`), messages by their throttle:
-    those a plan begins with before, those it ends with after the rest, behind messages released before them. Orders that
-    are neither reached, exhausted nor expired at the month's end are left.
+    those a plan begins with before, those it ends with after the rest, behind messages released before them. Orders
+    that are neither reached, exhausted nor expired at the month's end are left.
 
     Parameters
     ----------
@@ -183,8 +183,8 @@ def _require_workable(orders: Orders, channels: Channels, capacity: CapacitySett
         inside = [name for name in steps[1:-1] if isinstance(channels[name], BatchChannel)]
         if inside or (len(steps) > 1 and not any(isinstance(channels[name], LiveChannel) for name in steps)):
             raise DataError(f"orders: column 'channel': the plan {'>'.join(steps)!r} has messages "
-                            f"{'between calls' if inside else 'only'}; messages may stand first or last in a plan, with "
-                            "calls beside them")
+                            f"{'between calls' if inside else 'only'}; messages may stand first or last in a plan, "
+                            "with calls beside them")
     findings = list(check_capacity(channels, capacity, sorted({name for steps in plans for name in steps})))
     if findings:
         raise CapacityError("\n".join(f"{'.'.join(map(str, path))}: {message}" for path, message in findings))
