@@ -101,7 +101,8 @@ class Tickets:
         np.maximum.at(last_end, log.attempts.order_id, log.attempts.end_hours)
         ticket = both.order_id[n:]
         hours = np.where(log.outcomes.reached[n:], last_end[ticket] - self.opened_hours, np.inf)
-        own = ContactLog(_taken(log.attempts, log.attempts.order_id < n), _taken(log.outcomes, np.arange(n)))
+        own = replace(log, attempts=_taken(log.attempts, log.attempts.order_id < n),
+                      outcomes=_taken(log.outcomes, np.arange(n)))
         return own, Worked(self, hours)
 
     def _orders(self, first_id: int) -> Orders:
