@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from churnsim.capacity.settings import AutomaticChannel, BatchChannel, CapacitySettings, LiveChannel, Shift, Team
+from churnsim.capacity.settings import (
+    AutomaticChannel,
+    BatchChannel,
+    CapacitySettings,
+    LiveChannel,
+    Shift,
+    Team,
+    Weekday,
+)
 from churnsim.core.clock import DAYS_PER_MONTH, HOURS_PER_DAY, HOURS_PER_MONTH, WEEKDAYS, weekday
 from churnsim.errors import CapacityError
 
@@ -67,7 +76,7 @@ def serving(name: str, channel: LiveChannel, capacity: CapacitySettings) -> dict
 
 def _lines(name: str, channel: AutomaticChannel) -> Team:
     start, end = channel.calling_window_hours
-    return Team(agents=channel.lines, cost_per_hour_amount=0.0, channels=(name,), weekdays=WEEKDAYS,
+    return Team(agents=channel.lines, cost_per_hour_amount=0.0, channels=(name,), weekdays=get_args(Weekday),
                 shifts=(Shift(start_hour=start, end_hour=end),))
 
 

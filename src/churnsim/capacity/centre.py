@@ -24,6 +24,10 @@ from churnsim.capacity.record import Record
 EDGE, END, WAKE = 0, 1, 2
 NEVER = fl.NEVER
 PROMISED = -NEVER
+MOMENTS = ("since", "start", "answer", "end", "hours", "shift_end")
+# Columns of a row of the log.
+LOGGED = ("is_call", "item", "attempt", "place", "agent", *MOMENTS, "code")
+UNANSWERED = (fl.NO_ANSWER, fl.BUSY, fl.VOICEMAIL)
 
 
 class Clock(simpy.Environment):
@@ -55,7 +59,7 @@ class _Centre:
         self.step, self.tried, self.attempts = [0] * n, [0] * n, [0] * n
         self.due_at, self.promised_until, self.last_slot = [0.0] * n, [-1.0] * n, [-1] * n
         self.person_state = [fl.OPEN] * people
-        self.rank: list[list[float]] = [[0.0]] * n
+        self.rank: list[float] = [0.0] * (n * self.steps)
         self.price: list[float] = []
         self.withheld: list[int] = []
         self.memory: list[deque[float]] = []
@@ -82,12 +86,12 @@ class _Centre:
         self.k0, self.k1, self.counter = (int(f.month[name][0]) for name in ("k0", "k1", "number"))
         self.counter <<= 16
         self.deadline, self.habit, self.person = (orders[name].tolist() for name in ("deadline", "habit", "person"))
-        self.subscriber, self.handle = orders["subscriber"].tolist(), f.handle.tolist()
-        self.cap = f.steps["cap"].tolist()
-        self.wrong = f.steps["wrong"].tolist() if f.steps["wrong"].any() else None
-        self.order_queues = f.plans["queue"][orders["plan"]].tolist() if f.plans.shape[1] > 2 else None
-        self.first_queue = f.plans["queue"][orders["plan"], 0].tolist()
-        self.first_attempt = f.plans["first"][orders["plan"]].tolist()
+        self.subscriber, self.plan = orders["subscriber"].tolist(), orders["plan"].tolist()
+        # One flat list each: lists of lists take Python long to make.
+        self.steps, self.width = f.plans.shape[1], f.handle.shape[1]
+        self.handle, self.cap = f.handle.ravel().tolist(), f.steps["cap"].ravel().tolist()
+        self.wrong = f.steps["wrong"].ravel().tolist() if f.steps["wrong"].any() else None
+        self.plan_queue, self.plan_first = f.plans["queue"].tolist(), f.plans["first"].tolist()
         self.by_release: list[int] = f.by_release.tolist()
         self.release: list[float] = [*orders["release"][f.by_release].tolist(), NEVER]
         self.call_time: list[float] = [*calls["time"].tolist(), NEVER]
@@ -101,11 +105,16 @@ class _Centre:
         self.team_queues = [[q for q in row if q >= 0] for row in f.team_queue.tolist()]
         self.team_streams = [[s for s in row if s >= 0] for row in f.team_stream.tolist()]
         self.queue_channel = f.queues["channel"].tolist()
-        for name in ("prob", "number", "ring", "no_answer", "brief", "preview", "lines", "unanswered_to", "answered_to",
-                     "opt_out", "callback", "retry", "spread", "step_delay", "dropped_limit"):
-            setattr(self, name, f.channels[name].tolist())
-        self.factor = f.channels["factor"].tolist() if (f.channels["factor"] != 1.0).any() else None
-        self.same_slot = f.channels["same_slot"].tolist() if (f.channels["same_slot"] != 1.0).any() else None
+        channels = f.channels
+        self.prob, self.number = channels["prob"].tolist(), channels["number"].tolist()
+        self.preview, self.ring, self.brief = (channels[name].tolist() for name in ("preview", "ring", "brief"))
+        self.no_answer, self.step_delay = channels["no_answer"].tolist(), channels["step_delay"].tolist()
+        self.unanswered_to, self.answered_to = channels["unanswered_to"].tolist(), channels["answered_to"].tolist()
+        self.retry, self.spread = channels["retry"].tolist(), channels["spread"].tolist()
+        self.callback, self.opt_out = channels["callback"].tolist(), channels["opt_out"].tolist()
+        self.lines, self.dropped_limit = channels["lines"].tolist(), channels["dropped_limit"].tolist()
+        self.factor = channels["factor"].tolist() if (channels["factor"] != 1.0).any() else None
+        self.same_slot = channels["same_slot"].tolist() if (channels["same_slot"] != 1.0).any() else None
         self.caps = list(zip(f.caps["hours"].tolist(), f.caps["attempts"].tolist(), strict=True))
         self.fatigue = f.fatigue.tolist()
         self.edges: list[float] = f.edges["time"].tolist()
@@ -118,9 +127,10 @@ class _Centre:
             self.env.at(time, EDGE, self._on_edge, k)
         self.env.run()
         self._hang_up()
-        columns = [np.array(column) for column in zip(*self.log, strict=True)] or [np.zeros(0)] * 12
-        typed = [column.astype(np.float64 if 5 <= k < 11 else np.int64) for k, column in enumerate(columns)]
-        return Record(*typed, state=np.array(self.state, np.int64))
+        columns: dict[str, Any] = dict(zip(LOGGED, zip(*self.log, strict=True), strict=False))
+        typed: dict[str, Any] = {
+            name: np.array(columns.get(name, ()), np.float64 if name in MOMENTS else np.int64) for name in LOGGED}
+        return Record(**typed, state=np.array(self.state, np.int64))
 
     # Instants
 
@@ -182,9 +192,10 @@ class _Centre:
         work["state"], work["step"], work["tried"] = self.state, self.step, self.tried
         rank, price = np.zeros(f.steps.shape), np.zeros(f.clear_rate.shape[1])
         new_ranks(f, self.edge, work, rank, price)
-        self.rank, self.price = rank.tolist(), price[f.queues["group"]].tolist()
+        self.rank, self.price = rank.ravel().tolist(), price[f.queues["group"]].tolist()
         for queue in self.due:
-            queue[:] = [(r if r == PROMISED else self.rank[o][self.step[o]], o) for r, o in queue]
+            queue[:] = [(r if r == PROMISED else self.rank[o * self.steps + self.step[o]], o)
+                        for r, o in queue]
             heapify(queue)
         again, self.withheld = self.withheld, []
         for o in again:
@@ -230,11 +241,9 @@ class _Centre:
             heappush(self.waiting[self.call_stream[i]], (at, i))
 
     def _join(self, o: int) -> None:
-        rank = PROMISED if self.promised_until[o] >= 0.0 else self.rank[o][self.step[o]]
-        heappush(self.due[self._queue_of(o)], (rank, o))
-
-    def _queue_of(self, o: int) -> int:
-        return self.first_queue[o] if self.order_queues is None else self.order_queues[o][self.step[o]]
+        step = self.step[o]
+        rank = PROMISED if self.promised_until[o] >= 0.0 else self.rank[o * self.steps + step]
+        heappush(self.due[self.plan_queue[self.plan[o]][step]], (rank, o))
 
     # Callers
 
@@ -294,7 +303,7 @@ class _Centre:
         speed = self.productivity[agent]
         if self.learning[team][0] < 1.0:
             speed *= practice(*self.learning[team], self.contacts[agent])
-        return speed
+        return float(speed)
 
     # Orders
 
@@ -409,7 +418,7 @@ class _Centre:
         if not u < prob:
             busy, mailbox = self.unanswered_to[c]
             return (fl.BUSY if v < busy else fl.VOICEMAIL if v < mailbox else fl.NO_ANSWER), w
-        if self.wrong is not None and self.wrong[o][self.step[o]]:
+        if self.wrong is not None and self.wrong[o * self.steps + self.step[o]]:
             return fl.WRONG_NUMBER, w
         refused, hung_up, callback = self.answered_to[c]
         return (fl.REFUSED if v < refused else fl.HUNG_UP if v < hung_up
@@ -425,8 +434,8 @@ class _Centre:
             hours = self.preview[c] + self.ring[c]
             answer = now + hours
             if code == fl.REACHED:
-                column = self.first_attempt[o][self.step[o]] + self.tried[o] - 1
-                hours += self.handle[o][column] / self._speed(agent, self.team_of[agent])
+                column = self.plan_first[self.plan[o]][self.step[o]] + self.tried[o] - 1
+                hours += self.handle[o * self.width + column] / self._speed(agent, self.team_of[agent])
             elif code != fl.DROPPED:
                 hours += self.brief[c]
         end = now + hours
@@ -439,7 +448,7 @@ class _Centre:
         self.log.append((0, o, self.attempts[o], c, agent, self.due_at[o], now, answer, end, hours, until,
                          code))
         self._settle(o, c, code, w, end)
-        return end
+        return float(end)
 
     def _settle(self, o: int, c: int, code: int, w: float, end: float) -> None:
         self.promised_until[o] = -1.0
@@ -448,7 +457,8 @@ class _Centre:
             if w < self.opt_out[c]:
                 self.person_state[self.person[o]] = fl.OPTED_OUT
             return
-        step, is_left = self.step[o], self.tried[o] < self.cap[o][self.step[o]]
+        step = self.step[o]
+        is_left = self.tried[o] < self.cap[o * self.steps + step]
         if code == fl.CALLBACK and is_left:
             least, most, window, _ = self.callback[c]
             at = end + least + (most - least) * w
@@ -458,11 +468,8 @@ class _Centre:
             heappush(self.retries, (end + delay + self.spread[c][code] * w, o))
         elif code == fl.REFUSED or code == fl.HUNG_UP:
             self.state[o] = fl.IS_REFUSED if code == fl.REFUSED else fl.IS_HUNG_UP
-        elif self.order_queues is not None and self.order_queues[o][step + 1] >= 0:
+        elif self.plan_queue[self.plan[o]][step + 1] >= 0:
             self.step[o], self.tried[o], self.last_slot[o] = step + 1, 0, -1
             heappush(self.retries, (end + self.step_delay[c], o))
         else:
             self.state[o] = fl.IS_WRONG if code == fl.WRONG_NUMBER else fl.EXHAUSTED
-
-
-UNANSWERED = (fl.NO_ANSWER, fl.BUSY, fl.VOICEMAIL)

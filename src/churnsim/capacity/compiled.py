@@ -5,7 +5,7 @@ It leaves the same record as :mod:`churnsim.capacity.centre`, whose methods have
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -55,7 +55,7 @@ from churnsim.capacity.record import Record
 from churnsim.core.compiled import njit
 
 PROMISED = -NEVER
-# Places of `count`.
+# Places of `tally`.
 EDGE, RELEASED, CALLED, RETRIES, RETRIALS, ENDS, BEGUN, ALL_FREE, WITHHELD, LOGGED, IS_FULL, IS_OVER = range(12)
 COUNTS = 12
 # Attempts that one agent can begin at once.
@@ -65,7 +65,7 @@ MOST_LINES = 4
 class State(NamedTuple):
     """How things stand on the floor."""
 
-    count: Ints
+    tally: Ints  # see the places above
     now: Floats  # (1,)
     work: Table  # (n,) how each order stands
     rank: Floats  # (n, steps)
@@ -100,35 +100,35 @@ LOG = record(*whole("is_call", "item", "attempt", "place", "agent", "code"),
 
 
 @structref.register
-class _FloorRefType(types.StructRef):  # type: ignore[misc]
+class _FloorRefType(types.StructRef):
     pass
 
 
 @structref.register
-class _StateRefType(types.StructRef):  # type: ignore[misc]
+class _StateRefType(types.StructRef):
     pass
 
 
-class FloorRef(structref.StructRefProxy):  # type: ignore[misc]
+class FloorRef(structref.StructRefProxy):
     """A floor that compiled functions pass on as one pointer: by value they would copy all its arrays."""
 
 
-class StateRef(structref.StructRefProxy):  # type: ignore[misc]
+class StateRef(structref.StructRefProxy):
     """A state that compiled functions pass on as one pointer."""
 
 
-structref.define_proxy(FloorRef, _FloorRefType, list(Floor._fields))
-structref.define_proxy(StateRef, _StateRefType, list(State._fields))
+structref.define_proxy(FloorRef, _FloorRefType, list(Floor._fields))  # type: ignore[no-untyped-call]
+structref.define_proxy(StateRef, _StateRefType, list(State._fields))  # type: ignore[no-untyped-call]
 
 
 def work_compiled(f: Floor) -> Record:
     """Return what the centre makes of a month."""
     s = _start(f)
     _run(f, s)
-    while s.count[IS_FULL]:
+    while s.tally[IS_FULL]:
         s = s._replace(log=np.concatenate([s.log, np.empty_like(s.log)]))
         _run(f, s)
-    log = s.log[:s.count[LOGGED]]
+    log = s.log[:s.tally[LOGGED]]
     return Record(**{name: log[name].copy() for name in LOG.names or ()}, state=s.work["state"].copy())
 
 
@@ -145,7 +145,7 @@ def _start(f: Floor) -> State:
     memory = np.zeros((people, max(int(f.month["remembered"][0]), 1)))
     rows = int(f.steps["cap"].sum()) + 2 * m + MOST_LINES + 1
     return State(
-        count=np.zeros(COUNTS, np.int64), now=f.month["start"].copy(), work=work, rank=np.zeros(f.steps.shape),
+        tally=np.zeros(COUNTS, np.int64), now=f.month["start"].copy(), work=work, rank=np.zeros(f.steps.shape),
         price=np.zeros(f.clear_rate.shape[1]), withheld=np.zeros(n, np.int64), people=np.zeros(people, PERSON),
         memory=memory, callers=callers, agents=agents,
         teams=_heaps(np.bincount(f.agents["team"], minlength=len(f.teams))), queues=_heaps(in_queue),
@@ -166,8 +166,9 @@ def _heaps(most: Ints) -> Table:
 @njit
 def _run(floor: Floor, state: State) -> None:
     """Let instants pass until the month is over or the log is full; then it goes on where it stopped."""
-    f, s = FloorRef(*floor), StateRef(*state)
-    count, edges = s.count, f.edges.shape[0] - 1
+    f: Any = FloorRef(*floor)  # type: ignore[no-untyped-call]
+    s: Any = StateRef(*state)  # type: ignore[no-untyped-call]
+    count, edges = s.tally, f.edges.shape[0] - 1
     if count[IS_FULL]:
         count[IS_FULL] = 0
         if count[IS_OVER]:
@@ -195,7 +196,7 @@ def _run(floor: Floor, state: State) -> None:
 
 @njit
 def _next_due(f: Floor, s: State) -> float:
-    due, count = NEVER, s.count
+    due, count = NEVER, s.tally
     if count[RELEASED] < f.orders.shape[0]:
         due = min(due, f.orders[f.by_release[count[RELEASED]]].release)
     if count[RETRIES]:
@@ -212,8 +213,8 @@ def _next_due(f: Floor, s: State) -> float:
 
 @njit
 def _on_edge(f: Floor, s: State) -> None:
-    k = s.count[EDGE]
-    s.count[EDGE] = k + 1
+    k = s.tally[EDGE]
+    s.tally[EDGE] = k + 1
     for i in range(f.edges[k].change, f.edges[k + 1].change):
         agent, until = f.changes[i].agent, f.changes[i].until
         s.agents[agent].on = until >= 0.0
@@ -232,7 +233,7 @@ def _on_edge(f: Floor, s: State) -> None:
 @njit
 def _on_end(f: Floor, s: State) -> None:
     agent = s.ends[0].item % f.agents.shape[0]
-    s.count[ENDS] = heap.pop(s.ends, 0, s.count[ENDS])
+    s.tally[ENDS] = heap.pop(s.ends, 0, s.tally[ENDS])
     s.agents[agent].busy = False
     if s.agents[agent].on:
         _set_free(f, s, agent)
@@ -247,14 +248,14 @@ def _set_free(f: Floor, s: State, agent: int) -> None:
         s.agents[agent].in_heap = True
         s.teams[team].size = heap.push(s.idle, s.teams[team].base, s.teams[team].size, 0.0, agent)
     s.teams[team].free += 1
-    s.count[ALL_FREE] += 1
+    s.tally[ALL_FREE] += 1
 
 
 @njit
 def _unset_free(f: Floor, s: State, agent: int) -> None:
     s.agents[agent].idle = False
     s.teams[f.agents[agent].team].free -= 1
-    s.count[ALL_FREE] -= 1
+    s.tally[ALL_FREE] -= 1
 
 
 @njit
@@ -273,9 +274,9 @@ def _take_agent(f: Floor, s: State, team: int) -> int:
 
 @njit
 def _begin(f: Floor, s: State, agent: int, end: float) -> None:
-    item = s.count[BEGUN] * f.agents.shape[0] + agent
-    s.count[BEGUN] += 1
-    s.count[ENDS] = heap.push(s.ends, 0, s.count[ENDS], end, item)
+    item = s.tally[BEGUN] * f.agents.shape[0] + agent
+    s.tally[BEGUN] += 1
+    s.tally[ENDS] = heap.push(s.ends, 0, s.tally[ENDS], end, item)
 
 
 @njit
@@ -287,9 +288,9 @@ def _rank(f: Floor, s: State, edge: int) -> None:
             if s.due[i].key != PROMISED:
                 s.due[i].key = s.rank[s.due[i].item, s.work[s.due[i].item].step]
         heap.rebuild(s.due, base, s.queues[q].size)
-    for i in range(s.count[WITHHELD]):
+    for i in range(s.tally[WITHHELD]):
         _join(f, s, s.withheld[i])
-    s.count[WITHHELD] = 0
+    s.tally[WITHHELD] = 0
 
 
 # Handing out
@@ -299,16 +300,16 @@ def _rank(f: Floor, s: State, edge: int) -> None:
 def _hand_out(f: Floor, s: State) -> None:
     _drain(f, s)
     for team in range(s.teams.shape[0]):
-        while s.teams[team].free and not s.count[IS_FULL]:
-            if s.count[LOGGED] + MOST_LINES > s.log.shape[0]:
-                s.count[IS_FULL] = 1
+        while s.teams[team].free and not s.tally[IS_FULL]:
+            if s.tally[LOGGED] + MOST_LINES > s.log.shape[0]:
+                s.tally[IS_FULL] = 1
             elif not (_take_caller(f, s, team) or _take_order(f, s, team)):
                 break
 
 
 @njit
 def _drain(f: Floor, s: State) -> None:
-    now, count = s.now[0], s.count
+    now, count = s.now[0], s.tally
     while count[RETRIES] and s.retry[0].key <= now:
         o = s.retry[0].item
         s.work[o].due_at = s.retry[0].key
@@ -343,14 +344,14 @@ def _wait(s: State, stream: int, at: float, i: int) -> None:
 
 @njit
 def _retry(s: State, o: int, at: float) -> None:
-    s.count[RETRIES] = heap.push(s.retry, 0, s.count[RETRIES], at, o)
+    s.tally[RETRIES] = heap.push(s.retry, 0, s.tally[RETRIES], at, o)
 
 
 @njit
 def _log(s: State, is_call: int, item: int, attempt: int, place: int, agent: int, since: float, start: float,
          answer: float, end: float, hours: float, shift_end: float, code: int) -> None:
-    k = s.count[LOGGED]
-    s.count[LOGGED] = k + 1
+    k = s.tally[LOGGED]
+    s.tally[LOGGED] = k + 1
     row = s.log[k]
     row.is_call, row.item, row.attempt, row.place, row.agent, row.code = is_call, item, attempt, place, agent, code
     row.since, row.start, row.answer = since, start, answer
@@ -367,8 +368,8 @@ def _take_caller(f: Floor, s: State, team: int) -> bool:
             break
         base = s.streams[stream].base
         while s.streams[stream].size:
-            if s.count[LOGGED] + 1 > s.log.shape[0]:
-                s.count[IS_FULL] = 1
+            if s.tally[LOGGED] + 1 > s.log.shape[0]:
+                s.tally[IS_FULL] = 1
                 return True
             since, i = s.waiting[base].key, s.waiting[base].item
             s.streams[stream].size = heap.pop(s.waiting, base, s.streams[stream].size)
@@ -408,7 +409,7 @@ def _give_up(f: Floor, s: State, stream: int, i: int, since: float) -> None:
             if at <= s.now[0]:
                 _wait(s, stream, at, i)
             else:
-                s.count[RETRIALS] = heap.push(s.retrial, 0, s.count[RETRIALS], at, i)
+                s.tally[RETRIALS] = heap.push(s.retrial, 0, s.tally[RETRIALS], at, i)
 
 
 @njit
@@ -418,8 +419,8 @@ def _hang_up(f: Floor, s: State) -> None:
     for stream in range(s.streams.shape[0]):
         base = s.streams[stream].base
         while s.streams[stream].size:
-            if s.count[LOGGED] + 1 > s.log.shape[0]:
-                s.count[IS_FULL] = 1
+            if s.tally[LOGGED] + 1 > s.log.shape[0]:
+                s.tally[IS_FULL] = 1
                 return
             since, i = s.waiting[base].key, s.waiting[base].item
             s.streams[stream].size = heap.pop(s.waiting, base, s.streams[stream].size)
@@ -464,7 +465,7 @@ def _take_order(f: Floor, s: State, team: int) -> bool:
 
 @njit
 def _first(f: Floor, s: State, queues: Ints) -> tuple[int, int]:
-    edge = s.count[EDGE] - 1
+    edge = s.tally[EDGE] - 1
     while True:
         queue, best = NOBODY, 0
         for q in queues:
@@ -505,8 +506,8 @@ def _may_try(f: Floor, s: State, o: int, q: int, rank: float) -> bool:
                 _again(f, s, o, at)
                 return False
     if -rank <= s.price[f.queues[q].group]:
-        s.withheld[s.count[WITHHELD]] = o
-        s.count[WITHHELD] += 1
+        s.withheld[s.tally[WITHHELD]] = o
+        s.tally[WITHHELD] += 1
         return False
     return True
 

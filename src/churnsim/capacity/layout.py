@@ -81,8 +81,8 @@ def lay_out(orders: Orders, calls: Calls, *, channels: Mapping[str, LiveChannel 
     live = {name: channel for name, channel in channels.items() if isinstance(channel, LiveChannel)}
     teams = all_teams(channels, capacity)
     pairs = np.char.add(np.char.add(orders.channel, "\n"), orders.skill)
-    plans, plan = np.unique(pairs, return_inverse=True)
-    steps = [_steps(text, live) for text in plans.tolist()]
+    texts, plan = np.unique(pairs, return_inverse=True)
+    steps = [_steps(text, live) for text in texts.tolist()]
     has_live = np.array([bool(each) for each in steps], np.bool_)
     rows = np.flatnonzero(has_live[plan]) if len(plan) else np.zeros(0, np.int64)
     rows = rows[np.argsort(orders.order_id[rows], kind="stable")]
@@ -248,4 +248,4 @@ def _fatigue_numbers(capacity: CapacitySettings) -> tuple[Table, Floats]:
     remembered = max([cap.attempts for cap in fatigue.caps] + [WEEK_REMEMBERED if fatigue.answer_factor < 1.0 else 0])
     caps = table(CAP, hours=[cap.days * HOURS_PER_DAY for cap in fatigue.caps],
                  attempts=[cap.attempts for cap in fatigue.caps])
-    return caps, fatigue.answer_factor ** np.arange(remembered + 1)
+    return caps, np.asarray(fatigue.answer_factor ** np.arange(remembered + 1), np.float64)

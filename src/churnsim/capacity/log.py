@@ -195,13 +195,15 @@ class Tries:
     def joined(cls, parts: list[Tries]) -> Tries:
         """Return the attempts of several channels as one list."""
         if not parts:
-            return cls(*(np.zeros(0, np.int64 if f.type == "Ints" else np.float64) for f in fields(cls)))
+            empty: dict[str, Any] = {each.name: np.zeros(0, np.int64 if each.type == "Ints" else np.float64)
+                                     for each in fields(cls)}
+            return cls(**empty)
         return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
     @property
     def is_reached(self) -> Flags:
         """Whether each attempt brought the offer to the subscriber, (k,)."""
-        return (self.code == LIVE + fl.REACHED) | (self.code == READ)
+        return np.asarray((self.code == LIVE + fl.REACHED) | (self.code == READ))
 
 
 def tries_of(record: Record, plan: FloorPlan, channels: list[str]) -> Tries:

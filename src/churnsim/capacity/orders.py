@@ -76,7 +76,8 @@ class Orders:
     deadline_hours: npt.NDArray[np.float64]
     skill: npt.NDArray[np.str_] = field(default_factory=partial(np.full, 1, DEFAULTS["skill"]))
     priority: npt.NDArray[np.float64] = field(default_factory=partial(np.full, 1, DEFAULTS["priority"]))
-    loss_rate_monthly: npt.NDArray[np.float64] = field(default_factory=partial(np.full, 1, DEFAULTS["loss_rate_monthly"]))
+    loss_rate_monthly: npt.NDArray[np.float64] = field(
+        default_factory=partial(np.full, 1, DEFAULTS["loss_rate_monthly"]))
     max_attempts: npt.NDArray[np.int64] = field(default_factory=partial(np.full, 1, DEFAULTS["max_attempts"]))
     consent: Flags = field(default_factory=partial(np.full, 1, DEFAULTS["consent"]))
     accept_prob: npt.NDArray[np.float64] = field(default_factory=partial(np.full, 1, DEFAULTS["accept_prob"]))
