@@ -206,7 +206,7 @@ def waved(world: World, base: Subscribers, found: Tickets, *, agents: int, row: 
     """Return two calls to others, released five hours before the ticket of `row` opens."""
     opened = found.opened_hours[found.row == row][0]
     others = np.setdiff1d(np.arange(len(base)), found.row)[:2]
-    assignment = Assignment(others, np.ones(2, np.int64), np.full(2, "call"), np.full(2, 50.0))
+    assignment = Assignment(others, np.ones(2, np.int64), np.full(2, "call"), np.full(2, 50.0), np.zeros(2))
     return run_wave(assignment, base, engine=world.engine, channels=CHANNELS, capacity=centre(agents),
                     offers=world.offers, month=MONTH, release_days=(opened - START - 5.0) / 24.0, deadline_days=30.0,
                     unlimited=unlimited, tickets=found)

@@ -36,7 +36,7 @@ def base(world: World) -> Subscribers:
 
 def assign(rows: list[int] | np.ndarray, *, offer: int = 1, channel: str = "call", value: float = 0.0) -> Assignment:
     n = len(rows)
-    return Assignment(np.asarray(rows, np.int64), np.full(n, offer, np.int64), np.full(n, channel), np.full(n, value))
+    return Assignment(np.asarray(rows, np.int64), np.full(n, offer, np.int64), np.full(n, channel), np.full(n, value), np.full(n, 0.1))
 
 
 def worked(
@@ -66,12 +66,14 @@ def worked(
 def both_channels(base: Subscribers) -> Assignment:
     """Return everybody in mixed order, some by each channel, all three offers."""
     rows = np.random.default_rng(2).permutation(len(base))
-    return Assignment(rows, 1 + rows % 3, np.where(rows % 4 == 0, "sms", "call"), rows.astype(np.float64))
+    channel = np.where(rows % 4 == 0, "sms", "call")
+    return Assignment(rows, 1 + rows % 3, channel, rows.astype(np.float64), np.full(len(rows), 0.1))
 
 
 def test_orders_by_hand(world: World, base: Subscribers) -> None:
     assignment = Assignment(
-        np.array([9, 2, 5]), np.array([1, 3, 2]), np.array(["call", "sms", "call"]), np.array([1.5, -2.0, 7.0])
+        np.array([9, 2, 5]), np.array([1, 3, 2]), np.array(["call", "sms", "call"]), np.array([1.5, -2.0, 7.0]),
+        np.array([0.1, 0.2, 0.3]),
     )
     orders = make_orders(
         assignment,
@@ -87,6 +89,7 @@ def test_orders_by_hand(world: World, base: Subscribers) -> None:
     assert orders.channel.tolist() == ["call", "sms", "call"]
     assert orders.offer.tolist() == ["discount_30", "service_recovery", "contract_device"]
     assert orders.value.tolist() == [1.5, -2.0, 7.0]
+    assert orders.loss_rate_monthly.tolist() == [0.1, 0.2, 0.3]
     assert orders.answer_habit.tolist() == [base["answer_habit"][9], base["read_habit"][2], base["answer_habit"][5]]
     assert orders.release_hours.tolist() == [MONTH * HOURS + 48.0] * 3
     assert orders.deadline_hours.tolist() == [MONTH * HOURS + 600.0] * 3

@@ -11,6 +11,7 @@ from churnsim.campaign.wave import Assignment, run_wave
 from churnsim.experiment import stages
 from churnsim.experiment.store import Cell
 from churnsim.experiment.world import World
+from churnsim.policy.policies import Choice
 from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import Observed
 
@@ -90,7 +91,8 @@ def test_reached_in_time_is_settled_in_the_campaign_month() -> None:
     world = small_world("lifecycle.win_back.return_prob=0.14", "lifecycle.causes.need_gone.intercept=-2.0")
     base, e = base_at_campaign(world), world.experiment
     n = len(base)
-    everybody = Assignment(np.arange(n), np.full(n, world.offers.code("discount_30")), np.full(n, "sms"), np.zeros(n))
+    everybody = Assignment(np.arange(n), np.full(n, world.offers.code("discount_30")), np.full(n, "sms"), np.zeros(n),
+                           np.zeros(n))
     wave = run_wave(everybody, base, engine=world.engine, channels=e.channels, capacity=e.capacity,
                     offers=world.offers, month=MONTH, release_days=20.0, deadline_days=30.0, unlimited=True)
     _, in_time = stages.resolve(world, base, wave)
@@ -100,6 +102,21 @@ def test_reached_in_time_is_settled_in_the_campaign_month() -> None:
     world.engine.run([(at_last, wave.treatment)], start=MONTH, months=24)
     assert np.array_equal(in_time, wave.reached & (month_later["decision_time"] > MONTH + contact))
     assert (wave.reached & ~in_time & (at_last["decision_time"] > MONTH + contact)).sum() > 5
+
+
+def test_the_centre_is_told_what_a_contact_is_worth_and_how_fast_it_loses_that(
+        world: World, cells: dict[str, Cell]) -> None:
+    base = stages.decision_base(cells["history"], world.engine.schema)
+    plan = stages.load_plan(world, cells["plan"], base.ids)
+    arm = np.full(len(base), -1)
+    arm[[3, 8]] = plan.arm("discount_30", "call"), plan.arm("service_recovery", "sms")
+    given = stages.assigned(plan, Choice(arm, np.arange(len(base), dtype=np.float64), 0.0), horizon_months=3)
+    assert given.row.tolist() == [3, 8] and given.channel.tolist() == ["call", "sms"]
+    assert given.offer.tolist() == [plan.arms[k].offer_code for k in arm[[3, 8]]]
+    assert given.value == pytest.approx([3 / plan.reach[3, arm[3]], 8 / plan.reach[8, arm[8]]])
+    # After three months as many are lost as the plan predicts.
+    assert 1 - np.exp(-3 * given.loss_rate_monthly) == pytest.approx(plan.risk[[3, 8]])
+    assert len(stages.assigned(plan, Choice(np.full(len(base), -1), np.zeros(len(base)), 0.0), horizon_months=3)) == 0
 
 
 def test_odds_are_scaled_by_the_channels_factor() -> None:

@@ -315,7 +315,8 @@ def test_a_contact_to_one_who_has_left_costs_money_and_changes_nothing() -> None
     base = stages.decision_base(history, world.engine.schema)
     gone = np.flatnonzero(base["departure_time"] <= e.campaign_month)
     assert len(gone) > 10 and (base["payment"][gone] == 1).all()
-    everyone = Assignment(gone, np.ones(len(gone), np.int64), np.full(len(gone), "call"), np.zeros(len(gone)))
+    everyone = Assignment(gone, np.ones(len(gone), np.int64), np.full(len(gone), "call"), np.zeros(len(gone)),
+                          np.zeros(len(gone)))
     wave = run_wave(everyone, base, engine=world.engine, channels=e.channels, capacity=e.capacity, offers=world.offers,
                     month=e.campaign_month, release_days=2.0, deadline_days=25.0, unlimited=True)  # fmt: skip
     assert wave.reached.any() and (wave.accepted > 0).any()

@@ -30,8 +30,11 @@ ASSIGNMENT = stream("campaign.pilot_arm")
 
 
 def may_contact(table: Observed, kind: str) -> Flags:
-    """Return whom a channel of a kind ("live", "batch") may contact: contactable, with consent, (n,) bool."""
-    consent = table["call_consent"] if kind == "live" else table["sms_consent"]
+    """Return whom a channel of a kind ("live", "automatic", "batch") may contact: contactable, with consent, (n,) bool.
+
+    A machine that talks needs the consent to calls.
+    """
+    consent = table["sms_consent"] if kind == "batch" else table["call_consent"]
     return np.asarray((table["contactable"] == 1) & (consent == 1))
 
 
@@ -69,7 +72,7 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, tries: Sequence[str
     offered = np.flatnonzero((arm > 0) & eligible[np.arange(len(arm)), np.maximum(arm - 1, 0)])
     code = np.array([offers.code(name) for name in tries], np.int64)[arm[offered] - 1]
     assignment = Assignment(offered, code, np.full(len(offered), settings.channel),
-                            np.zeros(len(offered)))
+                            np.zeros(len(offered)), np.zeros(len(offered)))
     wave = run_wave(assignment, base, engine=engine, channels=channels, capacity=capacity, offers=offers,
                     month=month, release_days=signals.list_delay_days, deadline_days=30.0, unlimited=True)
     contact_time, accepted = np.full(len(base), np.inf), np.zeros(len(base), np.int8)
@@ -77,7 +80,7 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, tries: Sequence[str
     horizon = signals.risk_horizon_months
     margin_months, decided_late, left_early = _follow(base, contacts(contact_time, accepted), engine, settings,
                                                       rate_annual, horizon)
-    habit = table["answer_habit" if channel.kind == "live" else "read_habit"].astype(np.float64)
+    habit = table["read_habit" if channel.kind == "batch" else "answer_habit"].astype(np.float64)
     plan = planned_reach(channel, habit, capacity=capacity, name=settings.channel)
     return Trial(
         offers=tuple(tries), X=features(table), assigned=np.array((CONTROL, *tries))[arm],

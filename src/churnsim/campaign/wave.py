@@ -43,13 +43,16 @@ class Assignment:
     channel
         (m,) channel name.
     value
-        (m,) the plan's expected net value of the order: what dispatch by value goes by.
+        (m,) what the order is worth to its policy if the subscriber is reached: what dispatch goes by.
+    loss_rate_monthly
+        (m,) predicted rate at which the chance to keep the subscriber passes.
     """
 
     row: Int64
     offer: Int64
     channel: npt.NDArray[np.str_]
     value: Float64
+    loss_rate_monthly: Float64
 
     def __len__(self) -> int:
         return len(self.row)
@@ -57,7 +60,7 @@ class Assignment:
 
 def nobody_assigned() -> Assignment:
     """Return an empty list."""
-    return Assignment(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, "<U1"), np.zeros(0))
+    return Assignment(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, "<U1"), np.zeros(0), np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,10 @@ def make_orders(assignment: Assignment, base: Subscribers, *, channels: Channels
     """Return the work orders of an assignment; the order id is the rank of the subscriber's id."""
     ids = base.ids[assignment.row]
     start = float(month * HOURS_PER_MONTH)
-    habits = {"live": base["answer_habit"][assignment.row], "batch": base["read_habit"][assignment.row]}
     habit = np.zeros(len(assignment))
     for name, channel in channels.items():
         on = assignment.channel == name
-        habit[on] = habits[channel.kind][on]
+        habit[on] = base["read_habit" if channel.kind == "batch" else "answer_habit"][assignment.row[on]]
     release = start + days_to_hours(release_days)
     deadline = start + days_to_hours(max(deadline_days, release_days))
     return Orders(
@@ -128,6 +130,7 @@ def make_orders(assignment: Assignment, base: Subscribers, *, channels: Channels
         answer_habit=habit,
         release_hours=np.full(len(ids), release),
         deadline_hours=np.full(len(ids), deadline),
+        loss_rate_monthly=assignment.loss_rate_monthly,
     )
 
 
@@ -141,7 +144,7 @@ def spread_over_day(orders: Orders, *, channels: Channels, capacity: CapacitySet
     release = orders.release_hours.copy()
     for name, channel in channels.items():
         rows = np.flatnonzero(orders.channel == name)
-        if channel.kind == "live" and len(rows):
+        if channel.kind != "batch" and len(rows):
             opening = live_opening(name, channel, capacity, month=month)
             first = opening.elapsed(release[rows])
             day = opening.elapsed(opening.next_open(release[rows]) + HOURS_PER_DAY) - first

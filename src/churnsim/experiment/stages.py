@@ -46,6 +46,8 @@ from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.models import Models
 
 Ids = npt.NDArray[np.int64]
+# Planned reach below this, and predicted risk above this, would give orders a value and a rate without bounds.
+LEAST_REACH, MOST_RISK = 0.01, 0.999
 
 
 def history(world: World) -> Cell:
@@ -245,13 +247,27 @@ def work_list(world: World, settings: PolicySettings, plan: Plan, choice: Choice
               tickets: Tickets | None = None) -> Wave:
     """Let the contact centre work a policy's list, and tickets beside it; `base` holds the plan's subscribers."""
     e = world.experiment
-    listed = np.flatnonzero(choice.arm >= 0)
-    assignment = nobody_assigned() if not len(listed) else Assignment(
-        listed, np.array([plan.arms[k].offer_code for k in choice.arm[listed]], np.int64),
-        np.array([plan.arms[k].channel for k in choice.arm[listed]]), choice.priority[listed])
+    assignment = assigned(plan, choice, horizon_months=e.signals.risk_horizon_months)
     return run_wave(assignment, base, engine=world.engine, channels=e.channels, capacity=e.capacity,
                     offers=world.offers, month=e.campaign_month, release_days=e.signals.list_delay_days,
                     deadline_days=e.campaign.deadline_days, unlimited=settings.kind == "everyone", tickets=tickets)
+
+
+def assigned(plan: Plan, choice: Choice, *, horizon_months: int) -> Assignment:
+    """Return a policy's list as the centre is given it.
+
+    An order is worth its priority over the planned reach, what it is worth if the subscriber is reached; its loss rate
+    is the constant hazard under which the predicted share leaves within the horizon, ``-log(1 - risk) / months``.
+    """
+    listed = np.flatnonzero(choice.arm >= 0)
+    if not len(listed):
+        return nobody_assigned()
+    arm = choice.arm[listed]
+    return Assignment(
+        listed, np.array([plan.arms[k].offer_code for k in arm], np.int64),
+        np.array([plan.arms[k].channel for k in arm]),
+        choice.priority[listed] / np.maximum(plan.reach[listed, arm], LEAST_REACH),
+        -np.log1p(-np.minimum(plan.risk[listed], MOST_RISK)) / horizon_months)
 
 
 def resolve(world: World, touched: Subscribers, wave: Wave, *, threads: int = 1
