@@ -79,6 +79,7 @@ def test_may_contact_by_hand() -> None:
     table["contactable"], table["call_consent"], table["sms_consent"] = [1, 1, 0, 1], [1, 0, 1, 0], [0, 1, 1, 1]
     seen = Observed(table, 0)
     assert may_contact(seen, "live").tolist() == [True, False, False, False]
+    assert may_contact(seen, "automatic").tolist() == [True, False, False, False], "a machine that talks calls"
     assert may_contact(seen, "batch").tolist() == [False, True, False, True]
 
 

@@ -64,5 +64,5 @@ def planned_reach(
     reach = p * attempts
     minutes = (reach * channel.handle_minutes_mean / staff.productivity
                + (attempts - reach) * channel.no_answer_minutes)
-    staff_amount = minutes / MINUTES_PER_HOUR * staff.cost_per_hour_amount
-    return PlannedReach(reach, attempts, attempts * channel.cost_per_attempt_amount + staff_amount)
+    time_amount = minutes / MINUTES_PER_HOUR * staff.cost_per_hour_amount + minutes * channel.cost_per_minute_amount
+    return PlannedReach(reach, attempts, attempts * channel.cost_per_attempt_amount + time_amount)

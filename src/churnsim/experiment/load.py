@@ -23,7 +23,8 @@ DEFAULT_PRESET = "data_grounded"
 PRESET_FILES = (".yaml", ".yml")
 # Mappings whose entries have names: an entry set to null is taken out.
 NAMED = (("offers",), ("channels",), ("policies",), ("scenarios",), ("sweep",), ("lifecycle", "causes"),
-         ("lifecycle", "drivers"), ("market", "competitors"), ("capacity", "teams"), ("uplift", "learners"))
+         ("lifecycle", "drivers"), ("market", "competitors"), ("capacity", "teams"), ("capacity", "inbound"),
+         ("uplift", "learners"))
 # What all scenarios of an experiment share.
 COMMON = ("schema", "preset", "name", "seed", "replicates", "currency", "scenarios", "sweep", "gate")
 

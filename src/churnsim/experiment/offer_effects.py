@@ -134,7 +134,7 @@ def _contact_cost(world: World, table: Observed, made: Candidates, channel: str)
     e = world.experiment
     settings = e.channels[channel]
     habit: npt.NDArray[np.float64] = table[
-        "answer_habit" if settings.kind == "live" else "read_habit"][made.rows].astype(np.float64)
+        "read_habit" if settings.kind == "batch" else "answer_habit"][made.rows].astype(np.float64)
     plan = planned_reach(settings, habit, capacity=e.capacity, name=channel)
     accepted = float((plan.reach * made.accept).sum())
     return float(plan.cost_amount.sum()) / accepted if accepted > 0.0 else np.nan

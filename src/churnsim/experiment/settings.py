@@ -171,7 +171,8 @@ def _check_sections(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     used = dict.fromkeys((*experiment.campaign.channels, experiment.pilot.channel, *((tickets,) if tickets else ()),
                           *(p.channel for p in experiment.policies.values() if p.channel)))
     known = [name for name in used if name in experiment.channels]
-    yield from check_capacity(experiment.channels, experiment.capacity, known)
+    yield from check_capacity(experiment.channels, experiment.capacity, known,
+                              months=dict.fromkeys((experiment.pilot.start_month, experiment.campaign_month)))
     yield from _check_campaign(experiment)
     for name, learner in experiment.uplift.learners.items():
         if learner.kind == "t_logistic" and learner.outcome != "stayed":

@@ -162,7 +162,7 @@ class World:
         allowed = np.empty((len(table), len(arms)), bool)
         for k, arm in enumerate(arms):
             channel = e.channels[arm.channel]
-            habit = table["answer_habit" if channel.kind == "live" else "read_habit"].astype(np.float64)
+            habit = table["read_habit" if channel.kind == "batch" else "answer_habit"].astype(np.float64)
             plan = planned_reach(channel, habit, capacity=e.capacity, name=arm.channel)
             reach[:, k], cost[:, k] = plan.reach, plan.cost_amount
             allowed[:, k] = may_contact(table, channel.kind) & self.offers.eligible(arm.offer, table, month=table.month)
