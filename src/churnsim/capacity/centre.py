@@ -18,6 +18,7 @@ import simpy
 from churnsim.capacity import floor as fl
 from churnsim.capacity.chance import draws_at, law_hours, practice
 from churnsim.capacity.floor import WORK, Floor
+from churnsim.capacity.own_rule import Rule, ranks_by
 from churnsim.capacity.ranks import new_ranks
 from churnsim.capacity.record import Record
 
@@ -41,16 +42,16 @@ class Clock(simpy.Environment):
         heappush(self._queue, (time, kind, next(self._eid), event))  # type: ignore[misc]
 
 
-def work_simpy(f: Floor) -> Record:
-    """Return what the centre makes of a month."""
-    return _Centre(f).run()
+def work_simpy(f: Floor, rule: Rule | None = None) -> Record:
+    """Return what the centre makes of a month; `rule` stands for the floor's own."""
+    return _Centre(f, rule).run()
 
 
 class _Centre:
     """The state of the floor in plain lists, which Python reads faster than arrays."""
 
-    def __init__(self, f: Floor) -> None:
-        self.f = f
+    def __init__(self, f: Floor, rule: Rule | None) -> None:
+        self.f, self.rule = f, rule
         n, agents, teams, people = len(f.orders), len(f.agents), len(f.teams), int(f.month["people"][0])
         self._copy()
         self.env = Clock(initial_time=self.start)
@@ -191,7 +192,11 @@ class _Centre:
         work = np.zeros(len(self.state), WORK)
         work["state"], work["step"], work["tried"] = self.state, self.step, self.tried
         rank, price = np.zeros(f.steps.shape), np.zeros(f.clear_rate.shape[1])
-        new_ranks(f, self.edge, work, rank, price)
+        clear_hours = new_ranks(f, self.edge, work, rank, price)
+        if self.rule is not None:
+            work["attempts"] = self.attempts
+            rank = ranks_by(self.rule, f, work, clear_hours, now_hours=self.now)
+            price[:] = -NEVER
         self.rank, self.price = rank.ravel().tolist(), price[f.queues["group"]].tolist()
         for queue in self.due:
             queue[:] = [(r if r == PROMISED else self.rank[o * self.steps + self.step[o]], o)

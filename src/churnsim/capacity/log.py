@@ -162,11 +162,19 @@ class Outcomes(_Table):
 
 @dataclass(frozen=True)
 class ContactLog:
-    """All attempts and calls of a month and the outcome of each order."""
+    """All attempts and calls of a month and the outcome of each order.
+
+    Attributes
+    ----------
+    engine, note
+        What worked the orders that need agents, and why not the engine of the settings, if so. Empty without a queue.
+    """
 
     attempts: Attempts
     outcomes: Outcomes
     calls: CallLog = field(default_factory=no_calls)
+    engine: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

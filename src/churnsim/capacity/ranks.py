@@ -17,7 +17,7 @@ DAY = 24.0
 
 
 @njit
-def new_ranks(f: Floor, edge: int, work: Table, rank: Floats, price: Floats) -> None:
+def new_ranks(f: Floor, edge: int, work: Table, rank: Floats, price: Floats) -> Floats:
     """Fill the ranks of the open orders on the steps of their plans, and the price of each group, at a day's start.
 
     The time to clear the work ahead is that of all open orders of the group of queues released by the day's end, at the
@@ -33,6 +33,10 @@ def new_ranks(f: Floor, edge: int, work: Table, rank: Floats, price: Floats) -> 
     price
         (groups,): under dispatch "price", the index below which an order is not worth an agent's time today: that at
         which the work above it takes all agent hours left; else -inf.
+
+    Returns
+    -------
+    (groups,) hours to clear the work ahead.
     """
     now, groups = f.edges[edge].time, price.shape[0]
     ahead, hours = np.zeros(groups), np.zeros(work.shape[0])
@@ -65,6 +69,7 @@ def new_ranks(f: Floor, edge: int, work: Table, rank: Floats, price: Floats) -> 
                                         clear[f.queues[q].group], order.release, order.deadline, order.priority)
     if f.month[0].rule == PRICE:
         _set_prices(f, edge, work, rank, hours, price)
+    return clear
 
 
 @njit

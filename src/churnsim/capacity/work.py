@@ -26,6 +26,7 @@ from churnsim.capacity.log import (
     tries_of,
 )
 from churnsim.capacity.orders import Orders, plan_steps, require_channels
+from churnsim.capacity.own_rule import Rule
 from churnsim.capacity.record import Record
 from churnsim.capacity.settings import BatchChannel, CapacitySettings, LiveChannel
 from churnsim.capacity.unlimited import work_live_unlimited
@@ -36,7 +37,7 @@ Channels = Mapping[str, LiveChannel | BatchChannel]
 
 
 def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key: Key, month: int,
-         calls: Calls | None = None) -> ContactLog:
+         calls: Calls | None = None, rule: Rule | None = None) -> ContactLog:
     """Return what the teams and the message channels make of a list of orders in one month, with callers in between.
 
     Live orders and calls are worked event by event (see :mod:`churnsim.capacity.floor`), messages by their throttle:
@@ -54,6 +55,9 @@ def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key:
         Hours [720 month, 720 (month + 1)) are worked.
     calls
         From subscribers, or other calls known beforehand; those of the inbound streams' own rates come on top.
+    rule
+        Of your own, in place of ``capacity.dispatch``; see :func:`churnsim.capacity.own_rule.ranks_by`. The compiled
+        engine cannot ask it: the log's `engine` and `note` say that the reference engine worked.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key:
     CapacityError
         :func:`churnsim.capacity.checks.check_capacity` found something, or an order needs a skill that nobody has.
     """
-    _require_workable(orders, channels, capacity)
+    _require_workable(orders, channels, capacity, month)
     _require_skills(orders, channels, capacity)
     own = Calls.none() if calls is None else calls
     require_streams(own, capacity.inbound)
@@ -72,21 +76,25 @@ def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key:
     work.send_first()
     plan = lay_out(work.after_messages(), Calls.joined([own, *streams]), channels=channels, capacity=capacity, key=key,
                    month=month)
-    record = _engine(capacity, plan)
+    record, engine, note = _engine(capacity, plan, rule)
     work.tries.append(tries_of(record, plan, list(channels)))
     work.state[plan.rows] = np.where(work.state[plan.rows] == fl.OPEN, record.state, work.state[plan.rows])
     work.send_last()
-    return work.log(list(plan.teams), call_log(record, plan, capacity))
+    log = work.log(list(plan.teams), call_log(record, plan, capacity))
+    return replace(log, engine=engine, note=note)
 
 
-def _engine(capacity: CapacitySettings, plan: FloorPlan) -> Record:
-    if capacity.engine == "simpy":
+def _engine(capacity: CapacitySettings, plan: FloorPlan, rule: Rule | None) -> tuple[Record, str, str]:
+    """Return the record of the engine that was asked for, or can do what was asked for; its name; and a note."""
+    if capacity.engine == "simpy" or rule is not None:
         from churnsim.capacity.centre import work_simpy
 
-        return work_simpy(plan.floor)
+        note = "" if capacity.engine == "simpy" else (
+            "worked by engine simpy: the compiled engine cannot ask a dispatch rule written in Python")
+        return work_simpy(plan.floor, rule), "simpy", note
     from churnsim.capacity.compiled import work_compiled
 
-    return work_compiled(plan.floor)
+    return work_compiled(plan.floor), "compiled", ""
 
 
 def work_unlimited(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key: Key, month: int
@@ -96,7 +104,7 @@ def work_unlimited(orders: Orders, *, channels: Channels, capacity: CapacitySett
     Parameters and errors as for :func:`work`. Handled time costs the mean of the teams that serve the
     channel, each weighing as many as its agents. Of a plan, only the first channel is used.
     """
-    _require_workable(orders, channels, capacity)
+    _require_workable(orders, channels, capacity, month)
     work = _Work(orders, channels, key=key, month=month, throttled=False)
     work.send_first()
     first = np.array([plan_steps(plan)[0] for plan in work.plans.tolist()] or [""])[work.plan]
@@ -176,7 +184,7 @@ class _Work:
                          teams=teams, key=self.key, month=self.month)
 
 
-def _require_workable(orders: Orders, channels: Channels, capacity: CapacitySettings) -> None:
+def _require_workable(orders: Orders, channels: Channels, capacity: CapacitySettings, month: int) -> None:
     require_channels(orders, channels)
     plans = [plan_steps(plan) for plan in np.unique(orders.channel).tolist()]
     for steps in plans:
@@ -185,9 +193,23 @@ def _require_workable(orders: Orders, channels: Channels, capacity: CapacitySett
             raise DataError(f"orders: column 'channel': the plan {'>'.join(steps)!r} has messages "
                             f"{'between calls' if inside else 'only'}; messages may stand first or last in a plan, "
                             "with calls beside them")
-    findings = list(check_capacity(channels, capacity, sorted({name for steps in plans for name in steps})))
+    used = sorted({name for steps in plans for name in steps})
+    findings = list(check_capacity(channels, capacity, used, months=(month,)))
     if findings:
         raise CapacityError("\n".join(f"{'.'.join(map(str, path))}: {message}" for path, message in findings))
+    _require_delay(orders, channels)
+
+
+def _require_delay(orders: Orders, channels: Channels) -> None:
+    """Refuse orders with attempts of their own on a channel that has one, and so may have no delay."""
+    for name, channel in channels.items():
+        if isinstance(channel, LiveChannel) and channel.retry_delay_hours == 0:
+            plans = [plan for plan in np.unique(orders.channel).tolist() if name in plan_steps(plan)]
+            for row in np.flatnonzero((orders.max_attempts > 1) & np.isin(orders.channel, plans))[:1]:
+                raise CapacityError(
+                    f"orders: column 'max_attempts', row {row} (order_id {orders.order_id[row]}): "
+                    f"{orders.max_attempts[row]} attempts on channel {name!r}, whose retry_delay_hours is 0, are a loop of "
+                    "instant redials; give the channel a delay above 0, or write 1")
 
 
 def _require_skills(orders: Orders, channels: Channels, capacity: CapacitySettings) -> None:
