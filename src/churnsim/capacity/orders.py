@@ -161,6 +161,11 @@ def _column(values: pd.Series, name: str) -> Column:
             raise DataError(f"orders: column {name!r}, row {wrong[0]}: {values.tolist()[wrong[0]]!r} is neither true "
                             "nor false; correct the cell")
         return values.to_numpy().astype(np.bool_)
+    if pd.api.types.is_datetime64_any_dtype(values.dtype) or pd.api.types.is_timedelta64_dtype(values.dtype):
+        # As numbers they would be nanoseconds.
+        raise DataError(f"orders: column {name!r} has dates or durations ({values.dtype}); give numbers: for hours on "
+                        "the centre's clock, put all dates into one time zone, then (date - start of month 0) / "
+                        "pd.Timedelta(hours=1)")
     kind = np.int64 if name in ("order_id", "subscriber", "max_attempts") else np.float64
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
     bad = np.isnan(numbers) & values.notna().to_numpy()

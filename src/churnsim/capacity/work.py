@@ -208,8 +208,8 @@ def _require_delay(orders: Orders, channels: Channels) -> None:
             for row in np.flatnonzero((orders.max_attempts > 1) & np.isin(orders.channel, plans))[:1]:
                 raise CapacityError(
                     f"orders: column 'max_attempts', row {row} (order_id {orders.order_id[row]}): "
-                    f"{orders.max_attempts[row]} attempts on channel {name!r}, whose retry_delay_hours is 0, are a loop of "
-                    "instant redials; give the channel a delay above 0, or write 1")
+                    f"{orders.max_attempts[row]} attempts on channel {name!r}, whose retry_delay_hours is 0, are a "
+                    "loop of instant redials; give the channel a delay above 0, or write 1")
 
 
 def _require_skills(orders: Orders, channels: Channels, capacity: CapacitySettings) -> None:
