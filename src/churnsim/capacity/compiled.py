@@ -368,7 +368,8 @@ def _take_caller(f: Floor, s: State, team: int) -> bool:
             break
         base = s.streams[stream].base
         while s.streams[stream].size:
-            if s.tally[LOGGED] + 1 > s.log.shape[0]:
+            # Those who gave up leave room for the attempt that may follow.
+            if s.tally[LOGGED] + 1 + MOST_LINES > s.log.shape[0]:
                 s.tally[IS_FULL] = 1
                 return True
             since, i = s.waiting[base].key, s.waiting[base].item
