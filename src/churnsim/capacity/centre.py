@@ -7,6 +7,7 @@ scheduled only while somebody is free.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
@@ -31,15 +32,20 @@ LOGGED = ("is_call", "item", "attempt", "place", "agent", *MOMENTS, "code")
 UNANSWERED = (fl.NO_ANSWER, fl.BUSY, fl.VOICEMAIL)
 
 
+class _Moment(simpy.Event):
+    """An event that happens for certain and tells one listener: lighter to make than SimPy's own."""
+
+    def __init__(self, action: Callable[[Any], None], value: object) -> None:
+        self.callbacks = (action,)  # type: ignore[assignment]
+        self._value, self._ok = value, True
+
+
 class Clock(simpy.Environment):
     """SimPy's environment with events at exact times: adding delays up would miss an hour's edge by a rounding."""
 
     def at(self, time: float, kind: int, action: Callable[[Any], None], value: object) -> None:
         """Let `action` happen at a time; at one time lower kinds come first, then what was asked for first."""
-        event = simpy.Event(self)
-        event._ok, event._value = True, value
-        event.callbacks.append(action)
-        heappush(self._queue, (time, kind, next(self._eid), event))  # type: ignore[misc]
+        heappush(self._queue, (time, kind, next(self._eid), _Moment(action, value)))  # type: ignore[misc]
 
 
 def work_simpy(f: Floor, rule: Rule | None = None) -> Record:
@@ -70,7 +76,7 @@ class _Centre:
         self.retries: list[tuple[float, int]] = [(NEVER, -1)]
         self.waiting: list[list[tuple[float, int]]] = [[] for _ in f.streams]
         self.retrials: list[tuple[float, int]] = [(NEVER, -1)]
-        self.released, self.called = 0, 0
+        self.released, self.called, self.next_due = 0, 0, -NEVER
         self.calls_made = [0] * len(f.calls)
         self.on, self.busy, self.is_idle = [False] * agents, [False] * agents, [False] * agents
         self.until, self.contacts = [-1.0] * agents, [0] * agents
@@ -78,7 +84,8 @@ class _Centre:
         self.free, self.all_free = [0] * teams, 0
         self.open_queues: list[list[int]] = [[] for _ in range(teams)]
         self.dials, self.answered, self.dropped = ([0] * len(f.channels) for _ in range(3))
-        self.log: list[tuple[int, int, int, int, int, float, float, float, float, float, float, int]] = []
+        # Rows of the log, one after the other: making and reading a list of tuples would cost as much as the rest.
+        self.log = array("d")
 
     def _copy(self) -> None:
         """Copy what is read for every contact into lists."""
@@ -128,15 +135,15 @@ class _Centre:
             self.env.at(time, EDGE, self._on_edge, k)
         self.env.run()
         self._hang_up()
-        columns: dict[str, Any] = dict(zip(LOGGED, zip(*self.log, strict=True), strict=False))
-        typed: dict[str, Any] = {
-            name: np.array(columns.get(name, ()), np.float64 if name in MOMENTS else np.int64) for name in LOGGED}
-        return Record(**typed, state=np.array(self.state, np.int64))
+        rows = np.frombuffer(self.log).reshape(-1, len(LOGGED)).T
+        columns: dict[str, Any] = {name: row.astype(np.float64 if name in MOMENTS else np.int64)
+                                   for name, row in zip(LOGGED, rows, strict=True)}
+        return Record(**columns, state=np.array(self.state, np.int64))
 
     # Instants
 
     def _on_edge(self, event: Any) -> None:
-        f, k = self.f, event.value
+        f, k = self.f, event._value
         self.edge, self.now = k, self.edges[k]
         for agent, until in self.changes[self.first_change[k]:self.first_change[k + 1]]:
             self.on[agent] = until >= 0.0
@@ -154,7 +161,7 @@ class _Centre:
             self._hand_out()
 
     def _on_end(self, event: Any) -> None:
-        agent = event.value
+        agent = event._value
         self.now = self.env._now
         self.busy[agent] = False
         if self.on[agent]:
@@ -163,7 +170,7 @@ class _Centre:
 
     def _on_wake(self, event: Any) -> None:
         self.now = self.env._now
-        if event.value >= self.wake_at:
+        if event._value >= self.wake_at:
             self.wake_at = NEVER
         self._hand_out()
 
@@ -196,7 +203,7 @@ class _Centre:
         if self.rule is not None:
             work["attempts"] = self.attempts
             rank = ranks_by(self.rule, f, work, clear_hours, now_hours=self.now)
-            price[:] = -NEVER
+            price[:] = np.nan
         self.rank, self.price = rank.ravel().tolist(), price[f.queues["group"]].tolist()
         for queue in self.due:
             queue[:] = [(r if r == PROMISED else self.rank[o * self.steps + self.step[o]], o)
@@ -210,20 +217,18 @@ class _Centre:
 
     def _hand_out(self) -> None:
         """Give due work to free agents; wake up when the next becomes due if an agent stays free."""
-        self._drain()
+        if self.next_due <= self.now:
+            self._drain()
         if not self.all_free:
             return
         for team, free in enumerate(self.free):
-            if not free:
-                continue
-            while self.free[team] and (self._take_caller(team) or self._take_order(team)):
-                pass
-        if self.all_free:
-            due = min(self.release[self.released], self.retries[0][0], self.call_time[self.called],
-                      self.retrials[0][0])
-            if due < self.wake_at and due < self.edges[self.edge + 1]:
-                self.wake_at = due
-                self.env.at(due, WAKE, self._on_wake, due)
+            if free:
+                while self._take_caller(team) or self._take_order(team):
+                    if not self.free[team]:
+                        break
+        if self.all_free and self.next_due < self.wake_at and self.next_due < self.edges[self.edge + 1]:
+            self.wake_at = self.next_due
+            self.env.at(self.wake_at, WAKE, self._on_wake, self.wake_at)
 
     def _drain(self) -> None:
         now = self.now
@@ -244,6 +249,13 @@ class _Centre:
         while self.retrials[0][0] <= now:
             at, i = heappop(self.retrials)
             heappush(self.waiting[self.call_stream[i]], (at, i))
+        self.next_due = min(self.release[self.released], self.retries[0][0], self.call_time[self.called],
+                            self.retrials[0][0])
+
+    def _due_later(self, heap: list[tuple[float, int]], at: float, item: int) -> None:
+        heappush(heap, (at, item))
+        if at < self.next_due:
+            self.next_due = at
 
     def _join(self, o: int) -> None:
         step = self.step[o]
@@ -267,7 +279,7 @@ class _Centre:
         agent, now = self._take_agent(team), self.now
         hours = self.call_handle[i] / self._speed(agent, team)
         end = now + hours
-        self.log.append((1, i, self.calls_made[i] + 1, s, agent, since, now, now, end, hours, self.until[agent],
+        self.log.extend((1, i, self.calls_made[i] + 1, s, agent, since, now, now, end, hours, self.until[agent],
                          fl.SERVED))
         self.contacts[agent] += 1
         person = self.call_person[i]
@@ -278,7 +290,7 @@ class _Centre:
     def _give_up(self, s: int, i: int, since: float) -> None:
         f, left = self.f, self.leaves[i]
         self.calls_made[i] = k = self.calls_made[i] + 1
-        self.log.append((1, i, k, s, fl.NOBODY, since, left, NEVER, left, 0.0, NEVER, fl.ABANDONED))
+        self.log.extend((1, i, k, s, fl.NOBODY, since, left, NEVER, left, 0.0, NEVER, fl.ABANDONED))
         if self.retrial_prob[s] > 0.0:
             stream, counter, identity = f.streams[s], self.counter | min(k, 0xFFFF), self.call_id[i]
             u, v, w = draws_at(identity, counter, int(stream["retrial_number"]), self.k0, self.k1)
@@ -286,7 +298,10 @@ class _Centre:
                 at = left + law_hours(stream["delay"], u, v)
                 u, v, _ = draws_at(identity, counter, int(stream["patience_number"]), self.k0, self.k1)
                 self.leaves[i] = at + law_hours(stream["patience"], u, v)
-                heappush(self.waiting[s] if at <= self.now else self.retrials, (at, i))
+                if at <= self.now:
+                    heappush(self.waiting[s], (at, i))
+                else:
+                    self._due_later(self.retrials, at, i)
 
     def _hang_up(self) -> None:
         """At the month's end: who has given up by now has, who has not still waits."""
@@ -298,7 +313,7 @@ class _Centre:
                 if self.leaves[i] < self.now:
                     self._give_up(s, i, since)
                 else:
-                    self.log.append((1, i, self.calls_made[i] + 1, s, fl.NOBODY, since, self.now, NEVER, self.now, 0.0,
+                    self.log.extend((1, i, self.calls_made[i] + 1, s, fl.NOBODY, since, self.now, NEVER, self.now, 0.0,
                                      NEVER, fl.WAITING))
         for o, state in enumerate(self.state):
             if state == fl.OPEN:
@@ -372,7 +387,7 @@ class _Centre:
             self.due_at[o] = at
             self._join(o)
         else:
-            heappush(self.retries, (at, o))
+            self._due_later(self.retries, at, o)
 
     def _lines(self, c: int) -> int:
         lines = self.lines[c]
@@ -448,9 +463,10 @@ class _Centre:
             until = self.until[agent]
             if end > until and self.hand_back[self.team_of[agent]]:
                 end, hours, code = until, until - now, fl.HANDED_BACK
+                answer = answer if answer <= end else NEVER
             elif code == fl.REACHED:
                 self.contacts[agent] += 1
-        self.log.append((0, o, self.attempts[o], c, agent, self.due_at[o], now, answer, end, hours, until,
+        self.log.extend((0, o, self.attempts[o], c, agent, self.due_at[o], now, answer, end, hours, until,
                          code))
         self._settle(o, c, code, w, end)
         return float(end)
@@ -468,13 +484,13 @@ class _Centre:
             least, most, window, _ = self.callback[c]
             at = end + least + (most - least) * w
             self.promised_until[o] = at + window
-            heappush(self.retries, (at, o))
+            self._due_later(self.retries, at, o)
         elif (delay := self.retry[c][code]) >= 0.0 and is_left:
-            heappush(self.retries, (end + delay + self.spread[c][code] * w, o))
+            self._due_later(self.retries, end + delay + self.spread[c][code] * w, o)
         elif code == fl.REFUSED or code == fl.HUNG_UP:
             self.state[o] = fl.IS_REFUSED if code == fl.REFUSED else fl.IS_HUNG_UP
         elif self.plan_queue[self.plan[o]][step + 1] >= 0:
             self.step[o], self.tried[o], self.last_slot[o] = step + 1, 0, -1
-            heappush(self.retries, (end + self.step_delay[c], o))
+            self._due_later(self.retries, end + self.step_delay[c], o)
         else:
             self.state[o] = fl.IS_WRONG if code == fl.WRONG_NUMBER else fl.EXHAUSTED
