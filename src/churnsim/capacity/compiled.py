@@ -615,6 +615,7 @@ def _tell(f: Floor, s: State, o: int, c: int, code: int, w: float, agent: int) -
         until = s.agents[agent].until
         if end > until and f.teams[f.agents[agent].team].hand_back:
             end, hours, code = until, until - now, HANDED_BACK
+            answer = answer if answer <= end else NEVER
         elif code == REACHED:
             s.agents[agent].contacts += 1
     _log(s, 0, o, s.work[o].attempts, c, agent, s.work[o].due_at, now, answer, end, hours, until, code)

@@ -32,7 +32,7 @@ def new_ranks(f: Floor, edge: int, work: Table, rank: Floats, price: Floats) -> 
         (n, steps): the least goes first.
     price
         (groups,): under dispatch "price", the index below which an order is not worth an agent's time today: that at
-        which the work above it takes all agent hours left; else -inf.
+        which the work above it takes all agent hours left; else nan, which nothing is below.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def new_ranks(f: Floor, edge: int, work: Table, rank: Floats, price: Floats) -> 
     clear = np.empty(groups)
     for g in range(groups):
         clear[g] = max(ahead[g] / max(f.clear_rate[edge, g], LEAST_RATE), LEAST_CLEAR_HOURS)
-        price[g] = -np.inf
+        price[g] = np.nan
     for o in range(work.shape[0]):
         if work[o].state == 0:
             order = f.orders[o]
@@ -74,14 +74,39 @@ def new_ranks(f: Floor, edge: int, work: Table, rank: Floats, price: Floats) -> 
 
 @njit
 def _set_prices(f: Floor, edge: int, work: Table, rank: Floats, hours: Floats, price: Floats) -> None:
-    own = np.empty(work.shape[0])
+    """Set each group's price by bisection between the lowest and the highest index of its orders with work ahead."""
+    for g in range(price.shape[0]):
+        capacity = f.clear_rate[edge, g] * max(f.month[0].end - f.edges[edge].time, 0.0)
+        least, most = np.inf, -np.inf
+        for o in range(work.shape[0]):
+            if _is_ahead(f, work, hours, o, g):
+                least, most = min(least, -rank[o, work[o].step]), max(most, -rank[o, work[o].step])
+        if least > most or _work_above(f, work, rank, hours, g, -np.inf) <= capacity:
+            continue
+        # From `most` on nothing is left above the price; at `least - 1` more than the staff can do.
+        low, high = least - 1.0, most
+        while True:
+            middle = 0.5 * (low + high)
+            if middle <= low or middle >= high:
+                break
+            if _work_above(f, work, rank, hours, g, middle) > capacity:
+                low = middle
+            else:
+                high = middle
+        price[g] = high
+
+
+@njit
+def _is_ahead(f: Floor, work: Table, hours: Floats, o: int, g: int) -> bool:
+    if work[o].state != 0 or hours[o] <= 0.0:
+        return False
+    return bool(f.queues[f.plans[f.orders[o].plan, work[o].step].queue].group == g)
+
+
+@njit
+def _work_above(f: Floor, work: Table, rank: Floats, hours: Floats, g: int, least: float) -> float:
+    total = 0.0
     for o in range(work.shape[0]):
-        own[o] = rank[o, work[o].step]
-    left = f.clear_rate[edge] * max(f.month[0].end - f.edges[edge].time, 0.0)
-    for o in np.argsort(own, kind="mergesort"):
-        if work[o].state == 0 and hours[o] > 0.0:
-            g = f.queues[f.plans[f.orders[o].plan, work[o].step].queue].group
-            if price[g] == -np.inf:
-                left[g] -= hours[o]
-                if left[g] < 0.0:
-                    price[g] = -own[o]
+        if _is_ahead(f, work, hours, o, g) and -rank[o, work[o].step] > least:
+            total += hours[o]
+    return total

@@ -34,6 +34,8 @@ from churnsim.core.draws import Key
 from churnsim.errors import CapacityError, DataError
 
 Channels = Mapping[str, LiveChannel | BatchChannel]
+# Orders and calls from which compiling is worth its time.
+COMPILED_FROM = 20_000
 
 
 def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key: Key, month: int,
@@ -77,8 +79,10 @@ def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key:
     plan = lay_out(work.after_messages(), Calls.joined([own, *streams]), channels=channels, capacity=capacity, key=key,
                    month=month)
     record, engine, note = _engine(capacity, plan, rule)
-    work.tries.append(tries_of(record, plan, list(channels)))
-    work.state[plan.rows] = np.where(work.state[plan.rows] == fl.OPEN, record.state, work.state[plan.rows])
+    work.add_calls(tries_of(record, plan, list(channels)))
+    # Whose next channel would come too late was kept off the floor, and has expired or is left.
+    is_worked = (work.state[plan.rows] == fl.OPEN) & (record.state != fl.SUPPRESSED)
+    work.state[plan.rows] = np.where(is_worked, record.state, work.state[plan.rows])
     work.send_last()
     log = work.log(list(plan.teams), call_log(record, plan, capacity))
     return replace(log, engine=engine, note=note)
@@ -86,10 +90,12 @@ def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key:
 
 def _engine(capacity: CapacitySettings, plan: FloorPlan, rule: Rule | None) -> tuple[Record, str, str]:
     """Return the record of the engine that was asked for, or can do what was asked for; its name; and a note."""
-    if capacity.engine == "simpy" or rule is not None:
+    size = len(plan.floor.orders) + len(plan.floor.calls)
+    wanted = capacity.engine if capacity.engine != "auto" else "compiled" if size >= COMPILED_FROM else "simpy"
+    if wanted == "simpy" or rule is not None:
         from churnsim.capacity.centre import work_simpy
 
-        note = "" if capacity.engine == "simpy" else (
+        note = "" if wanted == "simpy" else (
             "worked by engine simpy: the compiled engine cannot ask a dispatch rule written in Python")
         return work_simpy(plan.floor, rule), "simpy", note
     from churnsim.capacity.compiled import work_compiled
@@ -149,6 +155,11 @@ class _Work:
         late = self.release > self.orders.deadline_hours
         return replace(self.orders, release_hours=release, consent=(self.state == fl.OPEN) & ~late)
 
+    def add_calls(self, calls: Tries) -> None:
+        """Add the attempts of the engine, numbered on after the messages."""
+        sent = np.bincount(Tries.joined(self.tries).row, minlength=len(self.orders)).astype(np.int64)
+        self.tries.append(replace(calls, attempt=calls.attempt + sent[calls.row]))
+
     def send_last(self) -> None:
         """Send the messages that plans end with, to those whose calls came to nothing."""
         last = np.array([steps[-1] if len(steps) > 1 else "" for steps in self.steps] or [""])[self.plan]
@@ -170,7 +181,7 @@ class _Work:
         numbers = np.concatenate([tries.attempt for tries in before] + [attempt])
         sent = work_batch(self.orders, queue, first, -self.orders.value[queue], numbers, name=name, number=number,
                           channel=channel, key=self.key, month=self.month, throttled=self.throttled)
-        mine = np.isin(sent.row, rows)
+        mine = np.isin(sent.row, rows) & (sent.attempt > 1 if before else True)
         found = Tries(*(getattr(sent, field)[mine] for field in Tries.__dataclass_fields__))
         self.tries.append(found)
         self.state[found.row[found.is_reached]] = fl.IS_REACHED
