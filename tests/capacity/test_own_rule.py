@@ -17,7 +17,8 @@ VALUES = np.array([3.0, 9.0, 1.0, 7.0])
 def first_calls(orders: Orders, **more) -> list[int]:
     """Return the orders in the order of their first attempts by one agent."""
     channels = {"voice": voice(answer_prob_by_hour=(1.0,) * 24)}
-    log = work(orders, channels=channels, capacity=more.pop("capacity", centre(team(agents=1))), key=KEY, month=0, **more)
+    capacity = centre(team(agents=1), engine="compiled")
+    log = work(orders, channels=channels, capacity=capacity, key=KEY, month=0, **more)
     assert log.engine == ("simpy" if "rule" in more else "compiled")
     assert ("cannot ask" in log.note) == ("rule" in more)
     return log.attempts.order_id.tolist()
@@ -56,6 +57,16 @@ def test_only_open_orders_are_asked_about_on_later_days():
                capacity=centre(team(agents=1)), key=KEY, month=0, rule=rule)
     by_day = np.bincount(log.attempts.start_hours.astype(int) // 24)
     assert asked[:3] == [200, 200 - by_day[0], 200 - by_day[:2].sum()] and asked[2] > 0
+
+
+@pytest.mark.parametrize(("wanted", "works"), [("auto", "simpy"), ("simpy", "simpy"), ("compiled", "compiled")])
+def test_the_engine_of_the_settings_works(wanted, works, monkeypatch):
+    channels = {"voice": voice()}
+    log = work(order_list(4), channels=channels, capacity=centre(team(), engine=wanted), key=KEY, month=0)
+    assert (log.engine, log.note) == (works, "")
+    monkeypatch.setattr("churnsim.capacity.work.COMPILED_FROM", 4)
+    log = work(order_list(4), channels=channels, capacity=centre(team(), engine=wanted), key=KEY, month=0)
+    assert log.engine == ("compiled" if wanted == "auto" else works)
 
 
 @pytest.mark.parametrize("answer", [np.zeros(3), np.full(4, np.nan)])
