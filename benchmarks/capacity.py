@@ -27,8 +27,9 @@ Key = tuple[str, int, str, int]
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     names = sorted({name for section in SECTIONS for name in (section.name, *(row.name for row in section.rows))})
-    parser = argparse.ArgumentParser(description="Measure churnsim's contact centre and other models of one. A run that "
-                                     "was cut off goes on where it stopped, as long as no source has changed.")
+    does = "Measure churnsim's contact centre and other models of one. "
+    does += "A run that was cut off goes on where it stopped, as long as no source has changed."
+    parser = argparse.ArgumentParser(description=does)
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"rows or sections: {names}")
     parser.add_argument("--sizes", nargs="+", type=int, metavar="N", help="lengths of the lists, for every section")
     parser.add_argument("--rounds", type=int, default=3, help="runs a row (default 3); some rows have fewer")

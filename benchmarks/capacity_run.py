@@ -226,7 +226,7 @@ FIRST = "import sys, capacity_run as c; c.do_work(c.outreach(int(sys.argv[1])), 
 
 
 def facts(found: Any) -> dict[str, Any]:
-    """Tell what came of the work, whatever made it."""
+    """Tell what came of a list, whatever worked it; the command line gives its length."""
     size = int(sys.argv[2])
     if isinstance(found, Record):
         return engine_facts(found, size)

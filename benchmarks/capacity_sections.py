@@ -46,7 +46,7 @@ OUTREACH = Section(
     note="A skill that half of the agents have and a tenth of the orders ask for, split shifts, productivity, three "
     "attempts with a delay between them, answers by the hour, deadlines, call-backs, two attempts a day and four a "
     "week at a subscriber, callers with patience before any order. 60 agents a 100,000 orders. A contact is an attempt "
-    "at an order or a caller who is served. `agent processes` draws random numbers of its own: counts differ by chance.",
+    "at an order or a caller who is served. `agent processes` has random numbers of its own: counts differ by chance.",
 )
 
 MESSAGES = Section(
