@@ -337,6 +337,7 @@ class _Centre:
         several = self._lines(c)
         if several == 1:
             code, w = self._try(o, c)
+            self.answered[c] += code not in UNANSWERED
             end = self._tell(o, c, code, w, agent)
         else:
             end = self._dial_several(o, q, several, agent)

@@ -457,6 +457,7 @@ def _take_order(f: Floor, s: State, team: int) -> bool:
     several = _lines(f, s, c)
     if several == 1:
         code, w = _try(f, s, o, c)
+        s.channels[c].answered += _is_answered(code)
         end = _tell(f, s, o, c, code, w, agent)
     else:
         end = _dial_several(f, s, o, q, several, agent)
