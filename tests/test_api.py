@@ -300,7 +300,8 @@ def orders(count: int = 60) -> pd.DataFrame:
 
 
 def test_work(exp):
-    attempts, outcomes = churnsim.work(orders(), exp, seed=1, month=1)
+    attempts, outcomes, calls, notes = churnsim.work(orders(), exp, seed=1, month=1)
+    assert len(calls) == 0 and notes == ()
     assert np.array_equal(outcomes["order_id"], np.arange(60))
     assert np.array_equal(attempts.groupby("order_id").size(), outcomes["attempts"])
     assert attempts["start_hours"].min() >= 768.0

@@ -79,8 +79,8 @@ BAD = {
     "shift end before start": (
         "population: {size: 100}\ncapacity:\n  teams:\n    day:\n"
         "      shifts: [{start_hour: 17.0, end_hour: 9.0}]\n",
-        "{file}:8: capacity.teams.day.shifts[0]: the shift ends at 9, not after its start at 17; write a shift over "
-        "midnight as one to 24 and one from 0\n"),
+        "{file}:8: capacity.teams.day.shifts[0]: the shift ends at 9, not after its start at 17; a shift over "
+        "midnight ends above 24, such as 30 for 6 in the morning\n"),
 }
 
 
@@ -187,7 +187,7 @@ def test_new_writes_a_valid_file_once(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize(("arguments", "says"), [
     (["new", "mine", "--preset", "nonsense"],
-     "mine.yaml:3: preset: no preset 'nonsense'; there are data_grounded, source_claims"),
+     "mine.yaml:3: preset: no preset 'nonsense'; there are contact_centre, data_grounded, source_claims"),
     (["new", "spring sale"], "spring sale.yaml:4: name: must match the pattern"),
 ])
 def test_new_refuses(arguments, says, tmp_path, capsys, monkeypatch):

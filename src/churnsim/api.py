@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from churnsim.campaign.response import acceptance_prob, odds_factor
 from churnsim.campaign.wave import planned_contact_time
+from churnsim.capacity.load import offered_load, overloads
 from churnsim.capacity.orders import Orders
 from churnsim.capacity.work import work as work_orders
 from churnsim.config.messages import did_you_mean
@@ -112,10 +113,16 @@ class Worked(NamedTuple):
         One row an attempt: see :class:`churnsim.capacity.log.Attempts`.
     outcomes
         One row an order: see :class:`churnsim.capacity.log.Outcomes`.
+    calls
+        One row a call of the inbound streams: see :class:`churnsim.capacity.log.CallLog`.
+    notes
+        What a reader should know: teams with more work than hours.
     """
 
     attempts: pd.DataFrame
     outcomes: pd.DataFrame
+    calls: pd.DataFrame
+    notes: tuple[str, ...]
 
 
 def simulate(exp: Loaded, *, months: int | None = None, replicate: int = 0) -> History:
@@ -326,8 +333,8 @@ def work(orders: pd.DataFrame, exp: Loaded, *, seed: int, month: int = 0) -> Wor
     ----------
     orders
         One row an order, with the columns of :class:`churnsim.capacity.orders.Orders`: order_id, subscriber,
-        channel, offer, value, answer_habit, release_hours, deadline_hours. Hours count from the start of
-        month 0.
+        channel, offer, value, answer_habit, release_hours, deadline_hours, and, if you like, skill, priority,
+        loss_rate_monthly, max_attempts, consent, accept_prob. Hours count from the start of month 0.
     exp
         A loaded experiment; its `channels` and `capacity` are used.
     seed
@@ -338,7 +345,7 @@ def work(orders: pd.DataFrame, exp: Loaded, *, seed: int, month: int = 0) -> Wor
     Returns
     -------
     Worked
-        The attempts and the outcome of every order.
+        The attempts, the outcome of every order, and the calls that came in between.
 
     Raises
     ------
@@ -350,9 +357,10 @@ def work(orders: pd.DataFrame, exp: Loaded, *, seed: int, month: int = 0) -> Wor
     if seed < 0 or month < 0:
         raise ConfigError(f"seed and month: must be at least 0 (got {seed} and {month})")
     e = exp.experiment
-    log = work_orders(Orders.from_frame(orders), channels=e.channels, capacity=e.capacity,
-                      key=make_key(seed=seed, replicate=0), month=month)
-    return Worked(log.attempts.to_pandas(), log.outcomes.to_pandas())
+    made = Orders.from_frame(orders)
+    log = work_orders(made, channels=e.channels, capacity=e.capacity, key=make_key(seed=seed, replicate=0), month=month)
+    loads = offered_load(made, channels=e.channels, capacity=e.capacity, month=month)
+    return Worked(log.attempts.to_pandas(), log.outcomes.to_pandas(), log.calls.to_pandas(), tuple(overloads(loads)))
 
 
 def _require(name: str, value: int, low: int, high: int) -> None:

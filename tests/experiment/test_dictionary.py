@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from plugin_files import with_drivers
 from small_world import load_small
 
+from churnsim.capacity.log import Attempts, CallLog
 from churnsim.errors import ConfigError
 from churnsim.experiment.dictionary import MADE, dictionary
 from churnsim.experiment.simulated import CAMPAIGN, PARTED
@@ -84,7 +86,10 @@ def test_the_files_of_a_campaign() -> None:
     world = make_world(load_small().experiment, replicate=0, folder=Path())
     files = {f"{name}.parquet": pa.schema([(column, pa.int64()) for column in MADE[name]]) for name in CAMPAIGN
              if name in MADE}
-    assert set(files) == {"ledger.parquet", "contacts.parquet", "lists.parquet", "treated_events.parquet"}
+    assert set(files) == {"ledger.parquet", "contacts.parquet", "calls.parquet", "lists.parquet",
+                          "treated_events.parquet"}
+    for name, log in (("contacts", Attempts), ("calls", CallLog)):
+        assert set(MADE[name]) == {column.name for column in fields(log)}
     found = dictionary(files, schema=world.engine.schema, labels=world.labels).to_pandas()
     assert not found["meaning"].str.startswith("feature").any()
     assert found.loc[(found["file"] == "contacts.parquet") & (found["column"] == "offer"), "categories"].item() == (

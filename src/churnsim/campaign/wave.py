@@ -164,6 +164,10 @@ def run_wave(assignment: Assignment, base: Subscribers, *, engine: Lifecycle, ch
     """
     orders = make_orders(assignment, base, channels=channels, offers=offers, month=month,
                          release_days=release_days, deadline_days=deadline_days)
+    accepted = chosen_acceptance(base.take(assignment.row), assignment.offer, assignment.channel, channels=channels,
+                                 offers=offers, engine=engine, month=month)
+    # What each would say is settled: the log tells it of those reached.
+    orders = replace(orders, accept_prob=(accepted > 0).astype(np.float64))
     if unlimited:
         orders = spread_over_day(orders, channels=channels, capacity=capacity, key=engine.key, month=month)
     worked = None
@@ -176,9 +180,7 @@ def run_wave(assignment: Assignment, base: Subscribers, *, engine: Lifecycle, ch
     reached = log.outcomes.reached
     moment = (log.outcomes.contact_hours - month * HOURS_PER_MONTH) / HOURS_PER_MONTH
     contact_time = np.where(reached, np.clip(moment, 0.0, LAST_MOMENT), np.inf)
-    made = np.where(reached, assignment.offer, 0)
-    accepted = chosen_acceptance(base.take(assignment.row), made, assignment.channel, channels=channels,
-                                 offers=offers, engine=engine, month=month)
+    accepted = np.where(reached, accepted, 0).astype(np.int8)
     cents = np.zeros(len(assignment), np.int64)
     position = np.empty(len(assignment), np.int64)
     position[orders.order_id] = np.arange(len(assignment))

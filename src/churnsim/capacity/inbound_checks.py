@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from churnsim.capacity.settings import BatchChannel, CapacitySettings, InboundStream, Law, LiveChannel, Team
 
@@ -39,10 +39,11 @@ def _check_law(at: Path, law: Law | None) -> Iterator[Finding]:
 
 def _check_stable(capacity: CapacitySettings) -> Iterator[Finding]:
     """Yield streams whose callers wait for ever and are more than their teams can serve in a week."""
-    for names, teams in _groups(capacity):
-        endless = [name for name in names if capacity.inbound[name].patience is None]
+    for names, teams in team_groups(capacity, lambda team: team.inbound):
+        known = [name for name in names if name in capacity.inbound]
+        endless = [name for name in known if capacity.inbound[name].patience is None]
         work = sum(_weekly_work(capacity.inbound[name]) for name in endless)
-        staff = sum(_weekly_staff(team) for team in teams)
+        staff = sum(_weekly_staff(team) for team in teams.values())
         if endless and staff > 0.0 and work >= staff:
             yield (("capacity", "inbound", endless[0], "patience"),
                    f"callers of {', '.join(endless)} wait for ever and bring {work:,.0f} hours of work a week to "
@@ -50,22 +51,17 @@ def _check_stable(capacity: CapacitySettings) -> Iterator[Finding]:
                    "patience a law, or the teams more agents")
 
 
-def _groups(capacity: CapacitySettings) -> Iterator[tuple[list[str], list[Team]]]:
-    """Yield streams that share teams, with these teams."""
-    left = dict.fromkeys(capacity.inbound)
+def team_groups(capacity: CapacitySettings, serves: Callable[[Team], Sequence[str]]
+                ) -> Iterator[tuple[list[str], dict[str, Team]]]:
+    """Yield what teams serve, split where no team serves both sides, with these teams by name."""
+    left = {name: team for name, team in capacity.teams.items() if serves(team)}
     while left:
-        names = [next(iter(left))]
-        del left[names[0]]
-        teams: dict[str, Team] = {}
-        for stream in names:
-            for name, team in capacity.teams.items():
-                if stream in team.inbound:
-                    teams[name] = team
-                    joined = [each for each in team.inbound if each in left]
-                    names += joined
-                    for each in joined:
-                        del left[each]
-        yield names, list(teams.values())
+        group, names = {}, list(serves(next(iter(left.values()))))
+        for served in names:
+            for name in [name for name, team in left.items() if served in serves(team)]:
+                group[name] = left.pop(name)
+                names += [each for each in serves(group[name]) if each not in names]
+        yield names, group
 
 
 def _weekly_work(stream: InboundStream) -> float:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 
 import pyarrow as pa
 
+from churnsim.capacity.floor import CODES, SERVED
 from churnsim.capacity.log import DISPOSITIONS
 from churnsim.core.columns import Column, Schema
 from churnsim.evaluation.ledger import ESTIMATES, KINDS, WORLDS
@@ -14,6 +15,9 @@ from churnsim.lifecycle.events import EVENTS
 from churnsim.lifecycle.record import NONE, Labels, names_in_table
 from churnsim.lifecycle.settings import SILENT
 from churnsim.lifecycle.views import SCHEMES
+
+
+CALL_DISPOSITIONS = CODES[SERVED:]
 
 
 @dataclass(frozen=True)
@@ -117,11 +121,32 @@ CONTACTS = {
     "attempt": _Made("1", "number of the attempt on its order, from 1", "capacity"),
     "team": _Made("code", "team that made it; empty for a message", "capacity"),
     "agent": _Made("1", "agent that made it, numbered through the teams from 0; -1 for a message", "capacity"),
+    "due_hours": _Made("hours", "when it became due, since the start of month 0", "capacity"),
     "start_hours": _Made("hours", "when it began, since the start of month 0", "capacity"),
+    "answer_hours": _Made("hours", "when it was answered or read, since the start of month 0; infinite: it was not",
+                          "capacity"),
     "end_hours": _Made("hours", "when it ended, since the start of month 0", "capacity"),
     "handled_hours": _Made("hours", "agent time; 0 for a message", "capacity"),
+    "wrap_hours": _Made("hours", "after-call work in the agent time", "capacity"),
+    "overtime_hours": _Made("hours", "agent time after the end of the agent's shift", "capacity"),
     "disposition": _Made("code", "how it ended", "capacity", categories=tuple(map(str, DISPOSITIONS))),
-    "cost_cents": _Made("1/100 amount", "cost of the attempt and of agent time", "capacity"),
+    "cost_cents": _Made("1/100 amount", "cost of the attempt, its minutes, its conversion and agent time", "capacity"),
+}
+CALLS = {
+    "call_id": _Made("id", "the caller; the same when one who gave up calls again", "capacity"),
+    "stream": _Made("code", "inbound stream", "capacity"),
+    "subscriber": _Made("id", "the subscriber; -1: unknown", "population"),
+    "attempt": _Made("1", "how often the caller had called by then, from 1", "capacity"),
+    "team": _Made("code", "team that answered; empty: none", "capacity"),
+    "agent": _Made("1", "agent that answered, numbered through the teams from 0; -1: none", "capacity"),
+    "call_hours": _Made("hours", "when the call came, since the start of month 0", "capacity"),
+    "start_hours": _Made("hours", "when it was answered, since the start of month 0; infinite: it was not", "capacity"),
+    "end_hours": _Made("hours", "when the caller left, since the start of month 0", "capacity"),
+    "handled_hours": _Made("hours", "agent time", "capacity"),
+    "wrap_hours": CONTACTS["wrap_hours"],
+    "overtime_hours": CONTACTS["overtime_hours"],
+    "disposition": _Made("code", "how it ended", "capacity", categories=CALL_DISPOSITIONS),
+    "cost_cents": _Made("1/100 amount", "cost of its minutes and of agent time", "capacity"),
 }
 LISTS = {
     "subscriber": SUBSCRIBER, "arm": _Made("code", "offer and channel of the order", "policy"),
@@ -130,7 +155,7 @@ LISTS = {
     "planned_cost_amount": _Made("amount", "expected cost of contact and offer", "policy"),
 }
 MADE = {"summaries": SUMMARY, "events": EVENT, "treated_events": EVENT, "snapshot": SNAPSHOT, "ledger": LEDGER,
-        "contacts": CONTACTS, "lists": LISTS}
+        "contacts": CONTACTS, "calls": CALLS, "lists": LISTS}
 
 
 def dictionary(files: Mapping[str, pa.Schema], *, schema: Schema, labels: Labels,

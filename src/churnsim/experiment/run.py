@@ -28,6 +28,8 @@ from churnsim.experiment.summary import metrics_of, summarise
 from churnsim.experiment.tasks import Report, Task, make_tasks, run_tasks, versions
 
 RUN_FRAMES = ("ledger", "monthly", "contacts", "lists")
+# Of centres that are called.
+CALLS = "calls"
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -63,7 +65,7 @@ class Result:
     frames
         Tables by name: "cells" (scenario, policy, replicate, metric, value), "ledger", "monthly", "contacts",
         "lists", and of the stages "months", "causes", "states", "pilot", "arms", "diagnostics"; "tickets" where the
-        centre works them.
+        centre works them, and "calls" where there are inbound streams.
     ran, reused
         Cells computed by this run, and found finished.
     notes
@@ -94,14 +96,15 @@ class Result:
 
 def _write_run(result: Result, folder: Path, command: Sequence[str]) -> None:
     write_config(folder, result.config)
-    for name in ("cells", *RUN_FRAMES):
+    large = ("cells", *RUN_FRAMES, *((CALLS,) if CALLS in result.frames else ()))
+    for name in large:
         write_parquet(result.frames.arrow[name], folder / f"{name}.parquet")
     tables = folder / "tables"
     tables.mkdir()
     result.policies.to_csv(tables / "policies.csv", index=False)
     pd.DataFrame(result.summary["comparisons"]).to_csv(tables / "comparisons.csv", index=False)
     for name, frame in result.frames.items():
-        if name not in ("cells", *RUN_FRAMES):
+        if name not in large:
             frame.to_csv(tables / f"{name}.csv", index=False)
     (folder / "notes.json").write_text(json.dumps(result.notes, indent=1) + "\n", encoding="utf-8")
     about = {**provenance(result.summary["seed"], command), "cells_run": result.ran, "cells_reused": result.reused}

@@ -19,7 +19,7 @@ from churnsim.experiment.settings import Experiment
 from churnsim.experiment.store import write_folder, write_parquet
 
 PARTED = ("end_state", "end_state_latent", "events", "panel", "panel_latent", "snapshot")
-CAMPAIGN = ("ledger", "contacts", "lists", "treated", "treated_latent", "treated_events")
+CAMPAIGN = ("ledger", "contacts", "calls", "lists", "treated", "treated_latent", "treated_events")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Simulated:
     parts
         Folders of the partitions' cells, in order, which hold their tables.
     tables
-        Of the campaign: "ledger", "contacts", "lists", and of those with an order in the world with the campaign
+        Of the campaign: "ledger", "contacts", "lists", "calls" if there are inbound streams, and of those with an order in the world with the campaign
         "treated", their state at the end, and "treated_events", their events from the campaign month on, if events
         are recorded. Empty without a campaign.
     dictionary

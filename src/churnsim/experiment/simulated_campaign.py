@@ -122,6 +122,8 @@ def work_campaign(simulation: Simulation, parts: Sequence[str], models: str) -> 
                      observe=watch, threads=processors())
     tables = {"ledger": _ledger(touched, books), "contacts": pa.Table.from_pandas(wave.log.attempts.to_pandas()),
               "lists": _lists(plan, choice.arm, choice.priority), **simulation.states("treated", treated)}
+    if e.capacity.inbound:
+        tables["calls"] = pa.Table.from_pandas(wave.log.calls.to_pandas())
     if e.record.events:
         tables["treated_events"] = add_reasons(events.table(simulation.labels), settings=e.lifecycle, key=world.key)
     return Worked(seen[1].totals - seen[0].totals, tables, metrics, choice.note)

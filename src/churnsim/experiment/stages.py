@@ -239,6 +239,7 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
                 "plan_value": effects.of_list(choice.arm)}
     frames = {"ledger": ledger_frame(touched.ids, *books.worlds), "contacts": wave.log.attempts.to_pandas(),
               "monthly": _monthly(books, truth_cell), "lists": _lists(knows, choice, effects),
+              **({"calls": wave.log.calls.to_pandas()} if e.capacity.inbound else {}),
               **({} if wave.tickets is None else {"tickets": wave.tickets.frame()})}
     return Cell({"metrics": metrics, "note": choice.note, **squares}, {}, frames)
 
