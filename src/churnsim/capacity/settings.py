@@ -268,5 +268,5 @@ class CapacitySettings(Settings):
     """Limits on attempts at the same subscriber."""
     engine: Literal["auto", "simpy", "compiled"] = "auto"
     """Both engines keep the same log, record for record. simpy, the reference, starts at once; compiled works twenty
-    times faster once it is compiled, a matter of half a minute on a new machine. auto: compiled from 20,000 orders and
+    times faster once it is compiled, a matter of half a minute on a new machine. auto: compiled from 100,000 orders and
     calls on."""

@@ -35,7 +35,7 @@ from churnsim.errors import CapacityError, DataError
 
 Channels = Mapping[str, LiveChannel | BatchChannel]
 # Orders and calls from which compiling is worth its time.
-COMPILED_FROM = 20_000
+COMPILED_FROM = 100_000
 
 
 def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key: Key, month: int,
