@@ -6,7 +6,7 @@ export PYTHON
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab
+.PHONY: help demo test nightly lab
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ test: ## run the whole suite: ruff, mypy, pytest
 	$(VENV)/bin/python -m ruff check
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -m pytest -n 2
+
+nightly: ## try the contact centre's engines on more seeds, new ones every day; CHURNSIM_SEED=20260131 repeats a day
+	@scripts/environment $(VENV) test test
+	CHURNSIM_SEED=$${CHURNSIM_SEED:-$$(date +%Y%m%d)} $(VENV)/bin/python -m pytest -n 2 -m nightly -v
 
 lab: ## open the notebooks in JupyterLab
 	@scripts/environment $(VENV) lab lab

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from churnsim.capacity.calendar import (
     agent_hours_by_hour,
     batch_opening,
+    day_hours,
     hired_staff,
     live_opening,
-    phases,
     staffed_hours,
+    working_days,
 )
 from churnsim.capacity.settings import Shift
 from churnsim.errors import CapacityError
@@ -19,18 +20,25 @@ from churnsim.errors import CapacityError
 from .examples import EVERY_DAY, ROUND_THE_CLOCK, centre, sms, team, voice
 
 
-def test_phases_fold_shifts_weekdays_and_windows():
-    channels = {"voice": voice(calling_window_hours=(10.0, 20.0)), "desk": voice()}
-    capacity = centre(team(weekdays=("monday",), channels=("voice", "desk")),
-                      team(weekdays=("tuesday",), shifts=(Shift(start_hour=9.0, end_hour=24.0),)))
-    calendar = phases(channels, capacity, month=0)
-    steps = zip(calendar.edges, calendar.menus, strict=True)
-    assert [step for step in steps if step[0] < 72] == [
-        (0.0, ((), ())), (9.0, ((1,), ())), (10.0, ((0, 1), ())), (13.0, ((), ())), (14.0, ((0, 1), ())),
-        (18.0, ((), ())), (34.0, ((), (0,))), (44.0, ((), ())),
-    ]
-    assert calendar.edges[-1] == 720.0
-    assert calendar.menus[-1] == ((), ())
+def test_a_day_is_the_shifts_without_their_breaks():
+    split = team(shifts=(Shift(start_hour=14.0, end_hour=18.0), Shift(start_hour=9.0, end_hour=13.0,
+                                                                      breaks=((11.0, 11.25), (10.0, 10.5)))))
+    assert list(day_hours(split, 1, month=0)) == [(33.0, 34.0), (34.5, 35.0), (35.25, 37.0), (38.0, 42.0)]
+
+
+def test_shifts_that_meet_are_one_stretch_and_the_month_cuts_them():
+    """A shift over midnight began on the day before the month; what passes its end is worked in the next."""
+    night = team(shifts=(Shift(start_hour=20.0, end_hour=24.0), Shift(start_hour=24.0, end_hour=30.0)))
+    assert list(day_hours(night, 3, month=0)) == [(92.0, 102.0)]
+    assert list(day_hours(night, 29, month=1)) == [(720.0, 726.0)]
+    assert list(day_hours(night, 29, month=0)) == [(716.0, 720.0)]
+
+
+def test_holidays_and_weekdays_choose_the_days():
+    capacity = centre(team(weekdays=("monday", "wednesday")), holidays=(2, 7))
+    assert list(working_days(capacity.teams["t0"], capacity, month=0)) == [0, 9, 14, 16, 21, 23, 28]
+    # Day 29, a Tuesday, is asked about too: a shift of its may run into the month.
+    assert list(working_days(team(weekdays=("tuesday",)), centre(), month=1))[:2] == [29, 36]
 
 
 def test_weekdays_run_on_from_month_to_month():
@@ -86,9 +94,9 @@ def test_hired_staff_weighs_teams_by_agents():
     capacity = centre(team(agents=3, cost_per_hour_amount=20.0),
                       team(agents=1, cost_per_hour_amount=40.0, productivity=2.0, shifts=ROUND_THE_CLOCK),
                       team(agents=0, cost_per_hour_amount=500.0))
-    staff = hired_staff("voice", capacity)
+    staff = hired_staff("voice", voice(), capacity)
     assert (staff.cost_per_hour_amount, staff.productivity) == (25.0, 1.25)
     with pytest.raises(CapacityError) as caught:
-        hired_staff("desk", capacity)
+        hired_staff("desk", voice(), capacity)
     assert str(caught.value) == ("no agents serve the live channel 'desk'; "
                                  "add it to a team with agents under capacity.teams")
