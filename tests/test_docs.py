@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from churnsim.capacity.dispatch_index import RULES
 from churnsim.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -53,3 +56,29 @@ def test_the_tutorial_of_a_driver_runs_as_it_stands(
     plan = capsys.readouterr().out
     assert ". surveys\n    reads      satisfaction\n    writes     unhappy\n    draws      surveys.ask\n" in plan
     assert "moved_abroad" in plan and ", unhappy" in plan
+
+
+def test_the_example_of_the_centre_runs_and_its_tables_name_every_column(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs" / "centre.md").read_text(encoding="utf-8")
+    (script,) = BLOCK.findall(text)
+    (command,) = re.findall(r"^```bash\nchurnsim (.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    (tmp_path / "experiments").mkdir()
+    shutil.copy(ROOT / "experiments" / "contact_centre.yaml", tmp_path / "experiments")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(script, "docs/centre.md", "exec"), names)
+    worked = names["worked"]
+    assert main(command.replace("\\\n", " ").split()) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"wrote attempts.parquet: 2000 orders, {len(worked.attempts)} attempts, ")
+    assert f"; {len(worked.calls)} calls, " in said
+    assert pd.read_parquet("attempts.parquet").equals(worked.attempts)
+    attempts, outcomes, calls = re.findall(r"^\| (?:attempts|outcomes|calls).*?\n\n", text, re.DOTALL | re.MULTILINE)
+    for table, frame in ((attempts, worked.attempts), (outcomes, worked.outcomes), (calls, worked.calls)):
+        named = set(re.findall(r"`(\w+)`", table))
+        assert set(frame.columns) <= named
+        said_of = "outcome" if table is outcomes else "disposition"
+        assert set(frame[said_of].unique()) <= named
+    assert {rule for rule in RULES if f"`{rule}`" in text} == set(RULES)

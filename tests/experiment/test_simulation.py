@@ -344,7 +344,8 @@ def treatment_of(folder: Path, ids: np.ndarray[Any, Any]) -> Treatment:
 def test_contacts_are_the_centres_and_acceptances_the_metrics(first: tuple[Path, Simulated]) -> None:
     folder, found = first
     log, contacts = table(folder, "treated_events"), table(folder, "contacts")
-    reached = contacts[contacts["disposition"].isin(["reached_accepted", "reached_declined", "read"])].sort_values("subscriber")
+    said = contacts["disposition"]
+    reached = contacts[said.isin(["reached_accepted", "reached_declined", "read"])].sort_values("subscriber")
     logged = log[log["event"] == "contact"]
     assert found.metrics["reached"] == len(reached)
     # Whose call was answered after they left: the number was theirs no more.
