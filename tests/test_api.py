@@ -300,8 +300,9 @@ def orders(count: int = 60) -> pd.DataFrame:
 
 
 def test_work(exp):
-    attempts, outcomes, calls, notes = churnsim.work(orders(), exp, seed=1, month=1)
+    attempts, outcomes, calls, notes, metrics = churnsim.work(orders(), exp, seed=1, month=1)
     assert len(calls) == 0 and notes == ()
+    assert metrics.loc[0].tolist() == ["targeted", "all", "orders", 60.0, "orders"]
     assert np.array_equal(outcomes["order_id"], np.arange(60))
     assert np.array_equal(attempts.groupby("order_id").size(), outcomes["attempts"])
     assert attempts["start_hours"].min() >= 768.0

@@ -228,15 +228,87 @@ def orders(path: Path, channel: str = "call") -> Path:
 
 
 def test_capacity(tmp_path, capsys):
-    log, outcomes = tmp_path / "log.csv", tmp_path / "outcomes.parquet"
+    log, outcomes, calls = tmp_path / "log.csv", tmp_path / "outcomes.parquet", tmp_path / "calls.csv"
     arguments = ["capacity", str(write(tmp_path)), "--orders", str(orders(tmp_path / "orders.csv")), "--seed", "3"]
-    assert main([*arguments, "--out", str(log), "--outcomes", str(outcomes)]) == 0
+    arguments += ["--out", str(log), "--outcomes", str(outcomes), "--calls-out", str(calls)]
+    assert main([*arguments, "--engine", "simpy", "--report", str(tmp_path / "report"), "--shadow", "1"]) == 0
     attempts, ends = pd.read_csv(log), pd.read_parquet(outcomes)
     assert len(ends) == 40
     assert ends["attempts"].sum() == len(attempts)
-    assert capsys.readouterr().out == (
-        f"wrote {log}: 40 orders, {len(attempts)} attempts, {ends['reached'].sum()} reached, "
-        f"cost {attempts['cost_cents'].sum() / 100:,.2f} USD\n")
+    assert len(pd.read_csv(calls)) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("All orders\nmetric ")
+    assert "\nWhat one more agent hour is worth, USD\n" in said.out
+    page = tmp_path / "report" / "centre.html"
+    assert said.err == f"wrote {log}\nwrote {outcomes}\nwrote {calls}\nwrote {page}\n"
+    assert "waterfall" in page.read_text()
+    assert main([*arguments, "--json", "--quiet"]) == 0
+    said = capsys.readouterr()
+    found = {(row["metric"], row["group"]): row["value"] for row in json.loads(said.out)["metrics"]}
+    assert said.err == ""
+    assert (found["reached", "orders"], found["attempts", "orders"]) == (ends["reached"].sum(), len(attempts))
+    assert found["contact_cost", "orders"] == pytest.approx(attempts["cost_cents"].sum() / 100)
+    kept = pd.read_csv(tmp_path / "report" / "tables" / "metrics.csv")
+    assert found == {(row.metric, row.group): row.value for row in kept.itertuples()}
+
+
+INBOUND = """
+capacity:
+  teams: {day: {inbound: [desk]}}
+  inbound:
+    desk:
+      calls_per_hour_by_hour: [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 9.0, 9.0, 9.0,
+                               0.0, 9.0, 9.0, 9.0, 9.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+      weekday_factors: [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+      patience: {law: exponential, mean_minutes: 2.0}
+      handle: {law: exponential, mean_minutes: 4.0}
+"""
+
+
+def inbound(tmp_path: Path) -> str:
+    path = write(tmp_path)
+    path.write_text(path.read_text() + INBOUND)
+    return str(path)
+
+
+def test_capacity_with_callers_alone(tmp_path, capsys):
+    known = tmp_path / "calls.csv"
+    pd.DataFrame({"call_id": [1], "stream": "desk", "time_hours": 20.0}).to_csv(known, index=False)
+    log, calls = tmp_path / "log.csv", tmp_path / "calls.parquet"
+    assert main(["capacity", inbound(tmp_path), "--seed", "3", "--calls", str(known), "--out", str(log),
+                 "--calls-out", str(calls), "--quiet"]) == 0
+    assert "\nInbound calls by stream\n" in capsys.readouterr().out
+    logged = pd.read_parquet(calls)
+    assert 1200 < len(logged) < 1800
+    assert logged.loc[logged["call_id"] == 1, "disposition"].tolist() == ["abandoned_in_queue"]
+
+
+def test_staff(tmp_path, capsys):
+    arguments = ["staff", inbound(tmp_path), "--team", "day", "--seed", "1", "--seeds", "2"]
+    assert main([*arguments, "--service-level", "desk:0.8:20", "--report", str(tmp_path / "report")]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("Agents of team day: 80 % of desk answered within 20 s; amounts in USD a month\n")
+    assert said.out.endswith("\n80 % of desk answered within 20 s: 2 agents of team day.\n")
+    assert said.err.startswith(f"wrote {tmp_path / 'report' / 'centre.html'}\n")
+    assert main([*arguments, "--service-level", "desk:0.99:20", "--set",
+                 "capacity.inbound.desk.weekday_factors=[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]", "--json"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["agents"] is None
+    assert "note: no number of agents reaches the goal: " in said.err
+    listed = str(orders(tmp_path / "orders.csv"))
+    assert main([*arguments, "--net-value", "70", "--orders", listed, "--report", str(tmp_path / "report")]) == 0
+    assert "best net value after pay, at most 70 an hour" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "report" / "tables").iterdir()} >= {"staffing.csv", "disciplines.csv"}
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["staff", "--team", "day"], "staff: give --service-level or --net-value, and not both\n"),
+    (["staff", "--team", "day", "--service-level", "desk"], "service level 'desk': must be a stream, a share and "),
+    (["capacity", "--out", "log.csv", "--shadow", "2"], "--shadow: net value comes from orders; give --orders\n")])
+def test_staff_and_shadow_refuse(arguments, says, tmp_path, capsys):
+    command, *options = arguments
+    assert main([command, inbound(tmp_path), "--seed", "1", *options]) == 2
+    assert capsys.readouterr().err.startswith(says)
 
 
 @pytest.mark.parametrize(("channel", "says"), [

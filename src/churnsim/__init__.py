@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from churnsim import errors
-    from churnsim.api import History, Worked, simulate, simulate_to, twins, work
+    from churnsim.api import History, Worked, shadow_prices, simulate, simulate_to, staff, twins, work
     from churnsim.calibration.calibrate import calibrate
     from churnsim.calibration.result import Calibration
+    from churnsim.capacity.staffing import Staffing
     from churnsim.experiment.lifetimes import lifetimes
     from churnsim.experiment.load import Loaded, load
     from churnsim.experiment.offer_effects import OfferEffects, offers_table
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from churnsim.experiment.simulated import Simulated
     from churnsim.report.page import write_report
 
-__all__ = ["Calibration", "History", "Loaded", "OfferEffects", "Result", "Simulated", "Worked", "calibrate", "errors",
-           "lifetimes", "load", "offers_table", "run", "simulate", "simulate_to", "twins", "work", "write_report"]
+__all__ = ["Calibration", "History", "Loaded", "OfferEffects", "Result", "Simulated", "Staffing", "Worked",
+           "calibrate", "errors", "lifetimes", "load", "offers_table", "run", "shadow_prices", "simulate",
+           "simulate_to", "staff", "twins", "work", "write_report"]
 
-_MODULES = {"History": "api", "Worked": "api", "simulate": "api", "simulate_to": "api", "twins": "api", "work": "api",
+_MODULES = {"History": "api", "Worked": "api", "shadow_prices": "api", "staff": "api",
+            "Staffing": "capacity.staffing", "simulate": "api", "simulate_to": "api", "twins": "api", "work": "api",
             "Calibration": "calibration.result", "calibrate": "calibration.calibrate",
             "OfferEffects": "experiment.offer_effects", "offers_table": "experiment.offer_effects",
             "lifetimes": "experiment.lifetimes", "Loaded": "experiment.load", "load": "experiment.load",

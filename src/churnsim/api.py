@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,9 +14,14 @@ import pyarrow as pa
 
 from churnsim.campaign.response import acceptance_prob, odds_factor
 from churnsim.campaign.wave import planned_contact_time
+from churnsim.capacity.case import Case
+from churnsim.capacity.hindsight import Hindsight
 from churnsim.capacity.load import offered_load, overloads
+from churnsim.capacity.log import ContactLog
+from churnsim.capacity.metrics import centre_metrics
 from churnsim.capacity.orders import Orders
-from churnsim.capacity.work import work as work_orders
+from churnsim.capacity.shadow import shadow_prices as price_hours
+from churnsim.capacity.staffing import ServiceGoal, Staffing, staff_for_net_value, staff_for_service_level
 from churnsim.config.messages import did_you_mean
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import make_key
@@ -117,12 +122,15 @@ class Worked(NamedTuple):
         One row a call of the inbound streams: see :class:`churnsim.capacity.log.CallLog`.
     notes
         What a reader should know: teams with more work than hours.
+    metrics
+        One row a metric: see :func:`churnsim.capacity.metrics.centre_metrics`.
     """
 
     attempts: pd.DataFrame
     outcomes: pd.DataFrame
     calls: pd.DataFrame
     notes: tuple[str, ...]
+    metrics: pd.DataFrame
 
 
 def simulate(exp: Loaded, *, months: int | None = None, replicate: int = 0) -> History:
@@ -326,26 +334,33 @@ def _drawn(e: Experiment, draws: int | None) -> Experiment:
     return e
 
 
-def work(orders: pd.DataFrame, exp: Loaded, *, seed: int, month: int = 0) -> Worked:
-    """Let the experiment's contact centre work a list of orders for a month.
+def work(orders: pd.DataFrame | None, exp: Loaded, *, seed: int, month: int = 0, calls: pd.DataFrame | None = None
+         ) -> Worked:
+    """Let the experiment's contact centre work a list of orders for a month, with its callers in between.
 
     Parameters
     ----------
     orders
         One row an order, with the columns of :class:`churnsim.capacity.orders.Orders`: order_id, subscriber,
         channel, offer, value, answer_habit, release_hours, deadline_hours, and, if you like, skill, priority,
-        loss_rate_monthly, max_attempts, consent, accept_prob. Hours count from the start of month 0.
+        loss_rate_monthly, max_attempts, consent, accept_prob. Hours count from the start of month 0. Columns
+        decision_hours, accepted and saved are what became known later, see
+        :class:`churnsim.capacity.hindsight.Hindsight`: the centre does not see them, the metrics do. None: nobody but
+        callers.
     exp
         A loaded experiment; its `channels` and `capacity` are used.
     seed
         Answers and handle times depend on it, from 0.
     month
         Hours ``720 * month`` to ``720 * (month + 1)`` are worked.
+    calls
+        Calls known beforehand, with columns call_id, stream and time_hours, and if known subscriber, patience_hours and
+        handle_hours; those of the streams' own rates come on top.
 
     Returns
     -------
     Worked
-        The attempts, the outcome of every order, and the calls that came in between.
+        The attempts, the outcome of every order, the calls that came in between, notes and metrics.
 
     Raises
     ------
@@ -356,11 +371,75 @@ def work(orders: pd.DataFrame, exp: Loaded, *, seed: int, month: int = 0) -> Wor
     """
     if seed < 0 or month < 0:
         raise ConfigError(f"seed and month: must be at least 0 (got {seed} and {month})")
+    case = centre_case(orders, exp, month=month, calls=calls)
+    log = case.work(seed)
+    metrics = centre_metrics(log, case.orders, channels=case.channels, capacity=case.capacity, key=case.key(seed),
+                             month=month, hindsight=case.hindsight)
+    return Worked(log.attempts.to_pandas(), log.outcomes.to_pandas(), log.calls.to_pandas(),
+                  centre_notes(case, log), metrics)
+
+
+def centre_notes(case: Case, log: ContactLog) -> tuple[str, ...]:
+    """Return what a reader of a log should know: which engine stood in, and teams with more work than hours."""
+    loads = offered_load(case.orders, channels=case.channels, capacity=case.capacity, month=case.month)
+    return (*([log.note] if log.note else []), *overloads(loads))
+
+
+def centre_case(orders: pd.DataFrame | None, exp: Loaded, *, month: int, calls: pd.DataFrame | None = None) -> Case:
+    """Return a month of an experiment's contact centre; parameters and errors as for :func:`work`."""
+    table = pd.DataFrame(columns=[each.name for each in fields(Orders)]) if orders is None else orders
     e = exp.experiment
-    made = Orders.from_frame(orders)
-    log = work_orders(made, channels=e.channels, capacity=e.capacity, key=make_key(seed=seed, replicate=0), month=month)
-    loads = offered_load(made, channels=e.channels, capacity=e.capacity, month=month)
-    return Worked(log.attempts.to_pandas(), log.outcomes.to_pandas(), log.calls.to_pandas(), tuple(overloads(loads)))
+    return Case(Orders.from_frame(table), e.channels, e.capacity, month, Hindsight.from_frame(table), calls)
+
+
+def staff(exp: Loaded, *, team: str, service_level: str | None = None, budget_per_hour_amount: float | None = None,
+          orders: pd.DataFrame | None = None, seeds: Sequence[int] = (1, 2, 3, 4, 5), month: int = 0,
+          calls: pd.DataFrame | None = None) -> Staffing:
+    """Find out how many agents a team needs: the fewest for a service level, or the number that pays best.
+
+    Parameters
+    ----------
+    team
+        Whose agents are varied.
+    service_level
+        Such as "save_desk:0.8:20": 80 % of that stream's calls answered within 20 seconds.
+    budget_per_hour_amount
+        Instead of it: the best net value after pay with a team that costs at most so much an hour.
+    orders, month, calls
+        As for :func:`work`.
+    seeds
+        Each is a month of its own; intervals come from several.
+
+    Raises
+    ------
+    ConfigError
+        Not exactly one goal is given, or there is no seed.
+    CapacityError
+        The goal does not fit the centre.
+    """
+    if (service_level is None) == (budget_per_hour_amount is None):
+        raise ConfigError("staff: give a service level or a budget an hour for the best net value, and not both")
+    _require_seeds(seeds)
+    case = centre_case(orders, exp, month=month, calls=calls)
+    if budget_per_hour_amount is not None:
+        return staff_for_net_value(case, team, budget_per_hour_amount=budget_per_hour_amount, seeds=seeds)
+    assert service_level is not None
+    return staff_for_service_level(case, team, ServiceGoal.parse(service_level), seeds=seeds)
+
+
+def shadow_prices(orders: pd.DataFrame, exp: Loaded, *, seeds: Sequence[int] = (1, 2, 3, 4, 5), month: int = 0,
+                  calls: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return what one more agent hour is worth, by team and hour: :func:`churnsim.capacity.shadow.shadow_prices`.
+
+    Parameters and errors as for :func:`work` and :func:`staff`.
+    """
+    _require_seeds(seeds)
+    return price_hours(centre_case(orders, exp, month=month, calls=calls), seeds=seeds)
+
+
+def _require_seeds(seeds: Sequence[int]) -> None:
+    if not len(seeds) or min(seeds) < 0:
+        raise ConfigError(f"seeds: give at least one, each at least 0 (got {list(seeds)})")
 
 
 def _require(name: str, value: int, low: int, high: int) -> None:

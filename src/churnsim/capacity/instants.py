@@ -31,7 +31,7 @@ def instants(teams: Mapping[str, Team], live: Mapping[str, LiveChannel], capacit
     A change is the start or the end of a stretch that one agent is at work; at one edge ends come first, then starts
     by agent.
     """
-    starts, ends, agents = _stretches(teams, capacity, key=key, month=month)
+    starts, ends, agents = stretches(teams, capacity, key=key, month=month)
     time = np.concatenate([ends, starts])
     until = np.concatenate([np.full(len(ends), -1.0), ends])
     agent = np.concatenate([agents, agents])
@@ -55,7 +55,7 @@ def instants(teams: Mapping[str, Team], live: Mapping[str, LiveChannel], capacit
     }
 
 
-def _stretches(teams: Mapping[str, Team], capacity: CapacitySettings, *, key: Key, month: int
+def stretches(teams: Mapping[str, Team], capacity: CapacitySettings, *, key: Key, month: int
                ) -> tuple[Floats, Floats, Ints]:
     """Return the stretches that agents are at work, absences left out: starts, ends and agents."""
     parts, first = [np.zeros((0, 3))], 0

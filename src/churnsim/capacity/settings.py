@@ -247,6 +247,23 @@ class Fatigue(Settings):
     """Multiplies the probability of an answer once for every attempt at the subscriber in the last seven days."""
 
 
+class Incentives(Settings):
+    """What agents earn for saves they report, and what a false report costs them."""
+
+    points_per_save: NonNegative = 30.0
+    """Points for a save that is reported."""
+    points_per_partial: NonNegative = 2.0
+    """Points for a subscriber who declined and is reported as such."""
+    false_save_prob: Prob
+    """Probability that an agent reports a subscriber who declined as saved."""
+    audit_share: Prob
+    """Share of reported saves that a return visit checks."""
+    penalty_factor: NonNegative = 2.0
+    """Points taken off for a false save that is found, over the points of a save."""
+    point_value_amount: Amount
+    """Currency a point."""
+
+
 DispatchRule = Literal["fifo", "lifo", "priority", "deadline", "value", "value_answer", "c_mu", "c_mu_loss",
                        "postponement", "price"]
 
@@ -266,6 +283,8 @@ class CapacitySettings(Settings):
     """Due order to work first; docs/centre.md has the formulas. Ties go to the lowest order id."""
     fatigue: Fatigue = Fatigue()
     """Limits on attempts at the same subscriber."""
+    incentives: Incentives | None = None
+    """Points for saves, and what false reports do; null: none."""
     engine: Literal["auto", "simpy", "compiled"] = "auto"
     """Both engines keep the same log, record for record. simpy, the reference, starts at once; compiled works twenty
     times faster once it is compiled, a matter of half a minute on a new machine. auto: compiled from 100,000 orders and
