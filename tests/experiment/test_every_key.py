@@ -134,6 +134,7 @@ ALLOWED = {
         f"population.traits.usage_scenarios.{name}.migrant_log_odds": "only individuals are migrants"
         for name in ("converged_family", "finance", "health", "manufacturing", "other_industry")
     },
+    "capacity.incentives": "of the command capacity; test_points tests them",
     "signals.data_quality.duplicate_share": "of the snapshot of a simulation; test_simulation tests it",
     "population.table": "none here; test_table and the operator's example test it",
     "channels.*.kind": "says which other keys a channel has",
