@@ -157,5 +157,6 @@ def _laws(law: Float64, ids: Ids, counter: int, source: int, k0: int, k1: int) -
 def require_streams(calls: Calls, known: Mapping[str, InboundStream]) -> None:
     """Raise DataError at the first call on a stream that is not among `known`."""
     for row in np.flatnonzero(~np.isin(calls.stream, list(known)))[:1]:
-        raise DataError(f"calls: column 'stream', row {row} (call_id {calls.call_id[row]}): {str(calls.stream[row])!r} is "
+        name = str(calls.stream[row])
+        raise DataError(f"calls: column 'stream', row {row} (call_id {calls.call_id[row]}): {name!r} is "
                         f"no inbound stream; known are {', '.join(known) or 'none'}")
