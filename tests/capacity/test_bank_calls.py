@@ -15,8 +15,8 @@ from .truths import ENGINES
 
 DRAWS = 20
 # Most that a prediction may be off: points of the shares given up and queued, per cent of the mean wait and of the wait
-# if queued. Four splits have a week of each half of the month on both sides. From the first half to the second the
-# bank called in fewer agents, which no queue can know.
+# if queued; set after the errors were seen, to notice a change. Four splits have a week of each half of the month on
+# both sides. The halves differ in what no queue can know: in the second, fewer calls waited longer.
 MIXED, HALVES = (2.5, 11.0, 22.0, 32.0), (7.0, 23.0, 85.0, 70.0)
 SPLITS = {(1, 3): MIXED, (2, 4): MIXED, (1, 4): MIXED, (2, 3): MIXED, (1, 2): HALVES, (3, 4): HALVES}
 
