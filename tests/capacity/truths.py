@@ -269,3 +269,15 @@ def lines(case: str, found: Mapping[str, Mapping[str, Estimate]], truth: Mapping
     return [f"| {case} | {name} | {value:.6g} | "
             + " | ".join(f"{each[name].mean:.5g} ± {each[name].error:.2g}" for each in found.values()) + " |"
             for name, value in truth.items()]
+
+
+def agree(case: str, found: Mapping[str, Mapping[str, Estimate]], truth: Mapping[str, float]) -> None:
+    """Print a row a measure, and require that every engine agrees with every truth."""
+    for line in lines(case, found, truth):
+        print(line)
+    assert far_off(found, truth) == []
+
+
+def refuse(found: Mapping[str, Mapping[str, Estimate]], wrong: Mapping[str, float]) -> None:
+    """Require that every engine by itself refuses every wrong value."""
+    assert len(far_off(found, wrong)) == len(found) * len(wrong)
