@@ -136,13 +136,24 @@ def test_a_team_serves_live_channels_that_exist(served, message):
      "2 of 2 agents are kept for callers, so that no order is ever worked; keep fewer"),
     ({"absence_prob": 1.0}, ("absence_prob",),
      "is 1, so that nobody is ever at work; lower it, or set agents to 0"),
-    ({"shift_end": "hand_back", "overtime_factor": 1.5}, ("overtime_factor",),
-     "does nothing where contacts are handed back (got 1.5); set shift_end to finish, or the factor to 1"),
 ])
 def test_bad_teams(changes, key, message):
     crew = team(**{"inbound": ("hotline",), **changes})
     capacity = centre(crew, inbound={"hotline": hotline()})
     assert found({"voice": voice()}, capacity) == [(("capacity", "teams", "t0", *key), message)]
+
+
+def test_overtime_that_never_comes():
+    """Callers are always finished, so that a team with streams has overtime all the same."""
+    back = {"shift_end": "hand_back", "overtime_factor": 1.5}
+    assert found({"voice": voice()}, centre(team(**back))) == [(
+        ("capacity", "teams", "t0", "overtime_factor"),
+        "does nothing where contacts are handed back (got 1.5); set shift_end to finish, or the factor to 1")]
+    assert found({"voice": voice()}, desk(answering=team(inbound=("hotline",), **back), hotline=hotline())) == []
+    callers_only = team(channels=(), inbound=("hotline",), shift_end="hand_back")
+    assert found({}, desk(answering=callers_only, hotline=hotline()), used=()) == [(
+        ("capacity", "teams", "t0", "shift_end"),
+        "callers are never handed back, and the team serves nobody else; set it to finish")]
 
 
 def test_a_team_that_serves_nothing():

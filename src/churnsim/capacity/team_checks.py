@@ -31,7 +31,9 @@ def check_team(name: str, team: Team, channels: Channels, capacity: CapacitySett
                "no order is ever worked; keep fewer")
     if team.absence_prob == 1.0:
         yield (*at, "absence_prob"), "is 1, so that nobody is ever at work; lower it, or set agents to 0"
-    if team.shift_end == "hand_back" and team.overtime_factor != 1.0:
+    if team.shift_end == "hand_back" and not team.channels:
+        yield (*at, "shift_end"), "callers are never handed back, and the team serves nobody else; set it to finish"
+    if team.shift_end == "hand_back" and team.overtime_factor != 1.0 and not team.inbound:
         yield ((*at, "overtime_factor"), f"does nothing where contacts are handed back (got {team.overtime_factor:g}); "
                "set shift_end to finish, or the factor to 1")
 
