@@ -7,6 +7,7 @@ import pytest
 
 from churnsim.capacity.calls import anonymous_calls
 from churnsim.capacity.settings import Burst, Law, Team
+from churnsim.errors import DataError
 
 from .examples import KEY, call_list, centre, hour_calls, inbound, order_list, team, voice, work_by_both
 
@@ -106,6 +107,29 @@ def test_costs_of_callers_by_hand():
     assert log.calls.cost_cents.tolist() == [3120, 0, 3870]
     assert log.calls.overtime_hours.tolist() == [0.0, 0.0, 0.5]
     assert log.calls.wrap_hours.tolist() == [0.25, 0.0, 0.25]
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    ((np.inf, 1, 1.0, 1.0), "calls: column 'time_hours', row 0 (call_id 0): inf is not finite; "
+                            "give an hour on the centre's clock"),
+    ((9.0, 1, -1.0, 1.0), "calls: column 'patience_hours', row 0 (call_id 0): -1.0 is no duration; "
+                          "give hours of 0 or more, inf for ever"),
+    ((9.0, 1, 1.0, np.inf), "calls: column 'handle_hours', row 0 (call_id 0): inf is no finite duration; "
+                            "give hours of 0 or more"),
+])
+def test_bad_calls(call, message):
+    with pytest.raises(DataError) as caught:
+        call_list(call)
+    assert str(caught.value) == message
+
+
+def test_calls_are_sorted_by_time_and_need_a_stream():
+    calls = call_list((10.0, 5, 1.0, 1.0), (9.0, 6, 1.0, 1.0))
+    assert (calls.time_hours.tolist(), calls.subscriber.tolist()) == ([9.0, 10.0], [6, 5])
+    with pytest.raises(DataError) as caught:
+        run(call_list((9.0, 5, 1.0, 1.0), stream="faults"), desk())
+    assert str(caught.value) == ("calls: column 'stream', row 0 (call_id 0): 'faults' is no inbound stream; "
+                                 "known are hot")
 
 
 def test_the_number_of_calls_has_the_stated_means():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 from churnsim.capacity.work import work
@@ -28,6 +29,20 @@ def test_the_contact_is_the_pick_up_or_the_reading():
     outcomes = small_log().outcomes.to_pandas()
     assert outcomes["contact_hours"].tolist() == [9.0, 8.01]
     assert outcomes["outcome"].tolist() == ["reached", "reached"]
+
+
+def test_who_accepts_is_told_where_the_orders_say_how_likely_that_is():
+    """A conversion costs 2 on the phone and 1.5 by message; without a probability the log does not say."""
+    channels = {"voice": voice(answer_prob_by_hour=(1.0,) * 24, handle_scv=0.0, cost_per_conversion_amount=2.0),
+                "sms": sms(read_prob=1.0, cost_per_conversion_amount=1.5)}
+    orders = order_list(5, channel=["voice"] * 3 + ["sms"] * 2, accept_prob=[1.0, 0.0, np.nan, 1.0, 0.0])
+    log = work(orders, channels=channels, capacity=centre(team()), key=KEY, month=0)
+    said = dict(zip(log.attempts.order_id.tolist(), log.attempts.disposition.tolist(), strict=True))
+    assert said == {0: "reached_accepted", 1: "reached_declined", 2: "reached", 3: "read", 4: "read"}
+    cents = dict(zip(log.attempts.order_id.tolist(), log.attempts.cost_cents.tolist(), strict=True))
+    assert cents == {0: 505, 1: 305, 2: 305, 3: 153, 4: 3}
+    assert log.attempts.is_reached.all()
+    assert set(log.outcomes.outcome) == {"reached"}
 
 
 def test_names_are_dictionaries():
