@@ -18,7 +18,6 @@ from environments import python_of
 from harness import HERE, Outcome, Row, Section, attempt
 
 RESULTS = HERE / "results/capacity.md"
-SOURCES = (*HERE.glob("*.py"), *(HERE / "peers").iterdir(), *(HERE.parent / "src/churnsim").glob("c[ao]*/**/*.py"))
 
 Key = tuple[str, int, str, int]
 """Section, size, row and round."""
@@ -40,8 +39,9 @@ def arguments() -> argparse.Namespace:
 
 def sources() -> str:
     """Return a digest of everything that a run depends on in this checkout."""
+    own = [path for folder in (HERE, HERE / "peers") for path in folder.iterdir() if path.suffix in (".py", ".txt")]
     total = hashlib.sha256()
-    for path in sorted(path for path in SOURCES if path.is_file()):
+    for path in sorted([*own, *(HERE.parent / "src/churnsim").rglob("*.py")]):
         total.update(path.read_bytes())
     return total.hexdigest()[:16]
 
