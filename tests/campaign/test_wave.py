@@ -170,3 +170,18 @@ def test_an_empty_list_makes_an_empty_wave(world: World, base: Subscribers) -> N
 def test_planned_contact_is_a_day_after_the_release() -> None:
     assert planned_contact_time(2.0) == pytest.approx(0.1)
     assert 0.999 < planned_contact_time(29.0) < 1.0
+
+
+@pytest.mark.parametrize("unlimited", [False, True])
+def test_the_log_tells_who_accepted_and_charges_for_it(world: World, base: Subscribers, unlimited: bool) -> None:
+    everybody = assign(np.arange(len(base)))
+    usual = worked(world, base, everybody, unlimited=unlimited)
+    log = usual.log.attempts
+    taken = log.subscriber[log.disposition == "reached_accepted"]
+    assert sorted(taken.tolist()) == sorted(base.ids[usual.accepted > 0].tolist()) and len(taken) > 20
+    assert (log.disposition == "reached_declined").sum() == usual.reached.sum() - len(taken) > 20
+    paid = small_world("capacity.teams.day.agents=1", "capacity.teams.evening.agents=1",
+                       "channels.call.cost_per_conversion_amount=2.5")
+    dearer = worked(paid, base, everybody, unlimited=unlimited)
+    # Amounts are rounded once, to the cent.
+    assert (dearer.contact_cents - usual.contact_cents).tolist() == (250 * (usual.accepted > 0)).tolist()
