@@ -22,8 +22,8 @@ INTERRUPTED = 130
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line (default: this process's) and return its exit code.
 
-    0 done, same or equivalent; 1 a gated value changed; 2 bad usage or configuration, nothing was run; 3 a
-    run failed; 4 not comparable or inconclusive; 130 interrupted.
+    0 done, same or equivalent; 1 a gated value changed or a goal is out of reach; 2 bad usage or configuration, nothing
+    was run; 3 a run failed; 4 not comparable or inconclusive; 130 interrupted.
     """
     given = list(sys.argv[1:] if args is None else args)
     wants_traceback = given[:1] == ["--traceback"]

@@ -31,14 +31,14 @@ def always(**changes: object) -> object:
 
 
 def callers_only(stream: InboundStream, *teams: object) -> Case:
-    return Case(order_list(0), {"voice": voice()}, centre(*teams, inbound={"desk": stream}))
+    return Case(order_list(0), {"voice": voice()}, centre(*teams, inbound={"desk": stream}, engine="simpy"))
 
 
 def list_case(n: int = 1500, **changes: object) -> Case:
     rng = np.random.default_rng(5)
     orders = order_list(n, value=rng.gamma(2.0, 10.0, n), release_hours=rng.uniform(0.0, 400.0, n),
                         deadline_hours=700.0)
-    return Case(orders, {"voice": voice()}, centre(team(**{"agents": 1, **changes})))
+    return Case(orders, {"voice": voice()}, centre(team(**{"agents": 1, **changes}), engine="simpy"))
 
 
 def test_the_service_level_of_erlang_a_is_found():
@@ -98,7 +98,7 @@ def test_net_value_is_the_best_of_all_numbers():
 @pytest.mark.parametrize(("agents", "value", "where"), [
     ([1, 2, 3, 4, 5], [10.0, 18.0, 20.0, 21.0, 21.5], 2), ([1, 2, 4], [0.0, 1.0, 3.0], None),
     ([1, 2], [0.0, 1.0], None),
-    ([1, 3, 9], [0.0, 6.0, 8.0], 3), ([1, 2, 3], [0.0, 0.0, 5.0], None)])
+    ([1, 3, 9], [0.0, 6.0, 8.0], 3), ([1, 2, 3], [0.0, 0.0, 5.0], None), ([1, 2, 3], [99.9, 100.1, 99.8], None)])
 def test_knee_by_hand(agents, value, where):
     assert knee(agents, value) == where
 
@@ -120,7 +120,7 @@ def test_shadow_price_is_the_difference_of_two_months():
     assert (prices["worth_amount"] > prices["cost_per_hour_amount"]).all()
     extra = team(agents=1, shifts=(case.capacity.teams["t0"].shifts[0].model_copy(
         update={"start_hour": 18.0, "end_hour": 19.0}),))
-    more = Case(case.orders, case.channels, centre(case.capacity.teams["t0"], extra))
+    more = Case(case.orders, case.channels, centre(case.capacity.teams["t0"], extra, engine="simpy"))
     gains = [(more.money(more.work(seed), seed).net_value_amount - case.money(case.work(seed), seed).net_value_amount)
              / 22.0 for seed in (1, 2)]
     assert prices.loc[18, "price_amount"] == pytest.approx(np.mean(gains))
@@ -180,3 +180,13 @@ def test_calls_of_a_table():
         calls_from_frame(frame[["call_id", "stream"]], capacity, key=KEY, month=0)
     with pytest.raises(DataError, match=r"^calls: column 'time_hours', row 1: 'noon' is no number; correct the cell$"):
         calls_from_frame(frame.assign(time_hours=["10", "noon"]), capacity, key=KEY, month=0)
+
+
+def test_the_engine_of_many_runs_is_the_faster_one():
+    case = Case(order_list(30_000), {"voice": voice()}, centre(team()))
+    assert case.for_runs(1).capacity.engine == "simpy"
+    assert case.for_runs(20).capacity.engine == "compiled"
+    calls = callers_only(desk(rate=100.0), always())
+    assert calls.for_runs(20) is calls
+    auto = Case(order_list(0), {}, calls.capacity.model_copy(update={"engine": "auto"}))
+    assert auto.for_runs(2).capacity.engine == "compiled"

@@ -10,13 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnsim.capacity.call_table import calls_from_frame
+from churnsim.capacity.calls import mean_calls
 from churnsim.capacity.hindsight import Hindsight
 from churnsim.capacity.log import ContactLog
 from churnsim.capacity.money import Money, count_money, reached_in_time
 from churnsim.capacity.orders import Orders
 from churnsim.capacity.roster import Roster, make_roster
 from churnsim.capacity.settings import BatchChannel, CapacitySettings, LiveChannel
-from churnsim.capacity.work import work
+from churnsim.capacity.work import COMPILED_FROM, work
 from churnsim.core.draws import Key, make_key
 
 
@@ -60,6 +61,15 @@ class Case:
     def money(self, log: ContactLog, seed: int) -> Money:
         """Return what a log of this case earns and costs."""
         return count_money(log, self.orders, self.roster(seed), hindsight=self.hindsight)
+
+    def for_runs(self, runs: int) -> Case:
+        """Return the case with the engine that is faster over so many runs, where the settings leave it open."""
+        if self.capacity.engine != "auto":
+            return self
+        calls = sum(float(mean_calls(each, start_weekday=self.capacity.start_weekday, month=self.month).sum())
+                    for each in self.capacity.inbound.values())
+        engine = "compiled" if runs * (len(self.orders) + calls) >= COMPILED_FROM else "simpy"
+        return replace(self, capacity=self.capacity.model_copy(update={"engine": engine}))
 
     def staffed(self, team: str, agents: int) -> Case:
         """Return the case with another number of agents in a team."""

@@ -34,6 +34,7 @@ def compare_disciplines(case: Case, team: str, *, agents: Collection[int], rules
     for rule in rules:
         if rule not in RULES:
             raise CapacityError(f"dispatch: no rule {rule!r}; there are {', '.join(RULES)}{did_you_mean(rule, RULES)}")
+    case = case.for_runs(len(agents) * len(rules) * len(seeds))
     rows = []
     for rule in rules:
         ruled = replace(case, capacity=case.capacity.model_copy(update={"dispatch": rule}))

@@ -12,6 +12,7 @@ from churnsim.capacity.calendar import staffed_hours
 from churnsim.capacity.case import Case
 from churnsim.capacity.log import ContactLog
 from churnsim.capacity.money import Money
+from churnsim.capacity.orders import plan_steps
 from churnsim.capacity.replicates import mean_of
 from churnsim.capacity.settings import LiveChannel, Shift, Team
 from churnsim.config.messages import did_you_mean
@@ -25,8 +26,8 @@ def shadow_prices(case: Case, *, seeds: Sequence[int], teams: Collection[str] | 
     """Return what one more agent in one hour of every working day changes, an hour of that agent.
 
     The month is worked twice with the same draws: as it is, and with one average, experienced agent more who is at work
-    in that hour only, after all others in rank. Hours in which the team has neither calls to make nor to take are left
-    out.
+    in that hour only, after all others in rank. Hours in which the team has no order to try and no caller to expect are
+    left out.
 
     Parameters
     ----------
@@ -50,6 +51,7 @@ def shadow_prices(case: Case, *, seeds: Sequence[int], teams: Collection[str] | 
     names = list(case.capacity.teams) if teams is None else list(teams)
     for name in names:
         require_team(name, case)
+    case = case.for_runs(len(seeds) * len(names) * HOURS_PER_DAY // 2)
     before = [_numbers(case, seed) for seed in seeds]
     rows = []
     for name in names:
@@ -91,7 +93,8 @@ def _one_more(team: Team, hour: int) -> Team:
 
 
 def _has_work(case: Case, team: Team, hour: int) -> bool:
-    for name in team.channels:
+    ordered = {name for plan in np.unique(case.orders.channel).tolist() for name in plan_steps(plan)}
+    for name in ordered.intersection(team.channels):
         channel = case.channels[name]
         low, high = channel.calling_window_hours
         if isinstance(channel, LiveChannel) and low < hour + 1 and hour < high:

@@ -28,7 +28,9 @@ Floats = npt.NDArray[np.float64]
 # A goal that this many times the first guess does not reach is out of reach.
 MOST_TIMES = 4
 MOST_MORE = 10
+# Numbers of agents tried, about.
 GRID = 9
+LEAST_BEND = 0.01
 # What is measured at each number of agents; those with an interval have _low and _high beside them.
 WITH_INTERVAL = ("service_level", "net_value_amount", "after_pay_amount")
 MEASURES = ("service_level", "abandonment_rate", "occupancy", "reached_in_time", "net_value_amount",
@@ -152,7 +154,7 @@ def staff_for_service_level(case: Case, team: str, goal: ServiceGoal, *, seeds: 
         raise CapacityError(f"service level: team {team!r} does not take calls of {goal.stream!r}; "
                             f"add it to capacity.teams.{team}.inbound")
     guess, out_of_hours = _first_guess(case, team, goal)
-    trials = _Trials(case, team, seeds, goal)
+    trials = _Trials(case.for_runs(GRID * len(seeds)), team, seeds, goal)
     most = MOST_TIMES * guess + MOST_MORE
 
     def enough(agents: int) -> bool:
@@ -198,7 +200,7 @@ def staff_for_net_value(case: Case, team: str, *, budget_per_hour_amount: float,
     if most < 1:
         raise CapacityError(f"net value: {budget_per_hour_amount:g} an hour buys no agent of team {team!r} at "
                             f"{cost:g}; raise the budget")
-    trials = _Trials(case, team, seeds, None)
+    trials = _Trials(case.for_runs(GRID * len(seeds)), team, seeds, None)
 
     def worth(agents: int) -> float:
         return trials.at(agents)["after_pay_amount"]
@@ -211,8 +213,8 @@ def staff_for_net_value(case: Case, team: str, *, budget_per_hour_amount: float,
     notes = []
     if best == most:
         notes.append("the best is all that the budget buys: more agents may pay")
-    if worth(best) < 0.0:
-        notes.append("even the best number costs more than it brings")
+    if best == 1:
+        notes.append("one agent is the fewest tried: the team may not pay at all")
     curve = trials.curve()
     goal = f"best net value after pay, at most {budget_per_hour_amount:g} an hour"
     bend = knee(curve["agents"], curve["before_pay_amount"])
@@ -225,14 +227,14 @@ def knee(agents: Iterable[float], value: Iterable[float]) -> int | None:
     >>> knee([1, 2, 3, 4, 5], [10, 18, 20, 21, 21.5])
     2
 
-    None for fewer than three points, or a curve that nowhere lies above the line.
+    None for fewer than three points, or a curve that lies above the line by less than a hundredth of its height, as
+    noise does [assumption].
     """
     x, y = np.asarray(list(agents), np.float64), np.asarray(list(value), np.float64)
     if len(x) < 3:
         return None
     above = y - (y[0] + (y[-1] - y[0]) * (x - x[0]) / (x[-1] - x[0]))
-    # What rounding leaves above a straight line is no bend.
-    return int(x[above.argmax()]) if above.max() > 1e-9 * np.abs(y).max() else None
+    return int(x[above.argmax()]) if above.max() > LEAST_BEND * np.abs(y).max() else None
 
 
 def _measured(case: Case, team: str, seed: int, goal: ServiceGoal | None) -> dict[str, float]:
