@@ -162,7 +162,7 @@ def test_metrics_count_what_the_tables_hold(cells: dict[str, Cell], name: str) -
     metrics, frames = cells[name].facts["metrics"], cells[name].frames
     contacts, lists = frames["contacts"], frames["lists"]
     assert metrics["targeted"] == len(lists) == lists["subscriber"].nunique()
-    assert metrics["reached"] == contacts["disposition"].isin(["reached", "read"]).sum()
+    assert metrics["reached"] == contacts["disposition"].isin(["reached_accepted", "reached_declined", "read"]).sum()
     assert 0 <= metrics["accepted"] <= metrics["reached_in_time"] <= metrics["reached"] <= metrics["targeted"]
     assert set(contacts["subscriber"]) <= set(lists["subscriber"])
     assert metrics["plan_value"] == pytest.approx(lists["true_effect_amount"].sum())
