@@ -22,6 +22,8 @@ The discipline, in writing. Whatever is not said here an engine may do as it lik
   once for one agent, in the order above: who answers first in that order is connected, others who answer are dropped.
 * *After it* the order is done, or due again after its delay, or, with the channel's attempts used up or the number
   wrong, on the next channel of its plan after the channel's delay for attempts nobody answers.
+* *When a shift ends* nothing new begins. Calls in progress are finished; attempts too, or, if the team hands back,
+  broken off at that moment: they count as attempts, and the order is due again.
 * *The end.* At the end of the month nothing begins; what is in progress is finished.
 """
 
@@ -70,6 +72,11 @@ def whole(*names: str) -> list[tuple[str, str]]:
     return [(name, "i8") for name in names]
 
 
+def small(*names: str) -> list[tuple[str, str]]:
+    """Return fields of small whole numbers."""
+    return [(name, "i4") for name in names]
+
+
 class Floor(NamedTuple):
     """One month of a centre: n orders, m calls, a agents, t teams, c live channels, q queues, s streams.
 
@@ -101,8 +108,9 @@ class Floor(NamedTuple):
 
 
 MONTH = record(*real("start", "end"), *whole("number", "k0", "k1", "rule", "remembered", "people"))
-ORDER = record(*whole("subscriber", "person", "plan", "suppressed"),
-                *real("habit", "value", "priority", "loss_rate", "release", "deadline"))
+# What every attempt reads comes first: records lie all over the memory, and a line of the cache holds 64 bytes.
+ORDER = record(*whole("subscriber", "person", "plan"), *real("deadline", "habit", "release"), *whole("suppressed"),
+               *real("value", "priority", "loss_rate"))
 PLAN = record(*whole("queue", "channel", "first"))
 STEP = record(*whole("cap", "wrong"))
 STREAM = record(("patience", "f8", (3,)), ("delay", "f8", (3,)), *real("retrial_prob"),
@@ -115,7 +123,8 @@ EDGE = record(*real("time"), *whole("day", "change"))
 CHANGE = record(*whole("agent"), *real("until"))
 CAP = record(*real("hours"), *whole("attempts"))
 # How an order stands.
-WORK = record(*whole("state", "step", "tried", "attempts", "last_slot"), *real("due_at", "promised_until"))
+WORK = record(*small("state", "step", "tried", "attempts", "last_slot", "cap"),
+              *real("due_at", "promised_until", "rank"))
 
 
 def channel_record(factors: int) -> np.dtype[Any]:

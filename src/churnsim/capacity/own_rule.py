@@ -21,8 +21,8 @@ def ranks_by(rule: Rule, f: Floor, work: Table, clear_hours: Floats, *, now_hour
     """Return the ranks that a rule gives to orders, (n, steps), the least first; those not open keep 0.
 
     The rule is asked once a step of the orders' plans. Its table has a row an open order, by order id: `subscriber`,
-    `channel` (number in the settings), `value`, `priority`, `answer_prob` as planned for the day, `attempts_per_hour` of
-    an agent who makes nothing else, `loss_rate_per_hour`, `clear_hours` of the work ahead, `release_hours`,
+    `channel` (number in the settings), `value`, `priority`, `answer_prob` as planned for the day, `attempts_per_hour`
+    of an agent who makes nothing else, `loss_rate_per_hour`, `clear_hours` of the work ahead, `release_hours`,
     `deadline_hours`, `attempts` made and `now_hours`.
 
     Raises

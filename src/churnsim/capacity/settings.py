@@ -188,7 +188,8 @@ class Team(Settings):
     reserve_agents: Count = 0
     """Free agents kept for callers: an order is begun only while more than so many of the team are free."""
     shift_end: Literal["finish", "hand_back"] = "finish"
-    """What becomes of a contact in progress when the shift ends: finished in overtime, or broken off and due again."""
+    """What becomes of an attempt in progress when the shift ends: finished in overtime, or broken off and due again;
+    callers are always served to the end."""
     overtime_factor: Annotated[float, Field(strict=True, ge=1.0)] = 1.0
     """Cost of an hour of overtime over that of an hour."""
 
