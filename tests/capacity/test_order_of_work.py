@@ -75,6 +75,20 @@ def test_no_agent_is_idle_while_work_is_due(replays):
             assert not (waiting & (free > 0)).any()
 
 
+def test_orders_leave_the_reserve_free(replays):
+    """Just after an order was begun as many of the team are free as are kept, callers of the same moment aside."""
+    seen = 0
+    for replay in replays:
+        for name, team in replay.teams.items():
+            starts = np.unique([t.start for t in replay.all_tries if t.team == name])
+            if team.reserve_agents and len(starts):
+                callers = [sum(call[6] == start and call[3] == name for call in replay.calls) for start in starts]
+                free = staff_on(replay, name, starts + ROUNDING)
+                seen += len(starts)
+                assert (free + callers >= team.reserve_agents).all()
+    assert seen > 50
+
+
 def rank(replay, row, step):
     """Return what an order is worked by: promises first, then this, then the id."""
     case, orders, name = replay.case, replay.case.orders, replay.live_steps[row][step]
