@@ -43,10 +43,10 @@ def story(log, order=0):
 
 
 def promised(minutes, *, again):
-    """One asked at 9 to be called at 12:30, among five orders of more value and so many minutes each."""
+    """One asked at 9 to be called at 12:30, among eight orders of more value and so many minutes each."""
     person = subscriber_with("voice", (9, 1, *ASKS), (again, 1, *TALKS))
-    orders = order_list(6, subscriber=[person, 1, 2, 3, 4, 5], channel=["voice"] + ["desk"] * 5,
-                        value=[1, 9, 9, 9, 9, 9], release_hours=[0] + [9.5] * 5)
+    orders = order_list(9, subscriber=[person, *range(200, 208)], channel=["voice"] + ["desk"] * 8,
+                        value=[1] + [9] * 8, release_hours=[0] + [9.5] * 8)
     return run(orders, callback_prob=0.5, callback_delay_hours=(2.5, 2.5), callback_window_hours=0.25,
                missed_callback_delay_hours=24.0, desk={"handle_minutes_mean": minutes})
 
@@ -54,7 +54,7 @@ def promised(minutes, *, again):
 def test_a_call_back_goes_before_all_other_orders():
     log = promised(30.0, again=12)
     assert story(log) == [(9.0, "callback"), (12.5, "reached")]
-    assert log.attempts.start_hours.tolist() == [9.0, 10.0, 10.5, 11.0, 11.5, 12.0, 12.5]
+    assert log.attempts.start_hours.tolist() == [9.0, 10.0, 10.5, 11.0, 11.5, 12.0, 12.5, 14.0, 14.5, 15.0]
     assert log.attempts.due_hours[log.attempts.order_id == 0].tolist() == [0.0, 12.5]
 
 
