@@ -88,22 +88,48 @@ offers:
   onboarding_call: null
   wake_silent: null
 channels:
+  call: {dialling: predictive, lines_per_agent: 2.0, dropped_limit: 0.1, answer_attempt_factors: [1.0, 0.8],
+         retry_delay_hours: 23.0, handle_minutes_mean: 10.0, no_answer_minutes: 2.0,
+         busy_prob: 0.2, voicemail_prob: 0.3, wrong_number_prob: 0.1, refusal_prob: 0.1,
+         hang_up_prob: 0.1, callback_prob: 0.3, callback_delay_hours: [1.0, 6.0], missed_callback_delay_hours: 3.0,
+         wrap_share: 0.2, retries: {busy: {delay_hours: 3.0, spread_hours: 1.0}}}
   desk:
     kind: live
     answer_prob_by_hour: [0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3,
                           0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]
     handle_minutes_mean: 2.0
+    retry_delay_hours: 2.5
+    dialling: preview
+    preview_minutes: 0.5
+    answer_attempt_factors: [1.0, 0.8]
+    busy_prob: 0.2
+    voicemail_prob: 0.3
+    refusal_prob: 0.1
+    hang_up_prob: 0.1
+    callback_prob: 0.3
+    callback_delay_hours: [1.0, 6.0]
+    missed_callback_delay_hours: 3.0
   sms: {throttle_per_hour: 50.0}
 capacity:
+  fatigue: {caps: [{days: 0.1, attempts: 1}], answer_factor: 0.7}
+  inbound:
+    hotline:
+      calls_per_hour_by_hour: [0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 9, 9, 9, 0, 0]
+      bursts: [{start_hours: 5818.0, length_hours: 2.0, calls_per_hour: 30.0}]
+      patience: {law: lognormal, mean_minutes: 3.0}
+      handle: {law: lognormal, mean_minutes: 6.0}
+      retrial_prob: 0.5
+      retrial_delay: {law: lognormal, mean_minutes: 30.0}
   teams:
-    day: {agents: 1, channels: [call, desk]}
-    evening: {agents: 1}
+    day: {agents: 2, channels: [call, desk], inbound: [hotline], learning: {start_factor: 0.5, half_contacts: 20.0}}
+    evening: {agents: 2, inbound: [hotline]}
 uplift:
   learners: {stay: {kind: t_ridge, outcome: stayed}}
   shrink: false
 campaign: {budget_amount: 400.0, channels: [call, sms, desk], deadline_days: 4.0}
 policies:
   everyone_sms: {kind: everyone_capacity, offer: service_recovery, channel: sms}
+  everyone_desk: {kind: everyone_capacity, offer: discount_30, channel: desk}
 evaluation: {horizon_months: 20, inner_draws: 1}
 simulation: {months: 10}
 record: {panel_share: 0.5, snapshot: {month: 3, outcome_months: 2}}
@@ -138,6 +164,15 @@ ALLOWED = {
     "signals.data_quality.duplicate_share": "of the snapshot of a simulation; test_simulation tests it",
     "population.table": "none here; test_table and the operator's example test it",
     "channels.*.kind": "says which other keys a channel has",
+    "channels.call.opt_out_prob": "a subscriber has one order here; test_calls_out tests it",
+    "channels.desk.opt_out_prob": "the same",
+    "channels.*.next_channel_delay_hours": "orders of a campaign have one channel each; test_calls_out tests it",
+    "channels.call.preview_minutes": "refused under predictive dialling, as test_checks tests",
+    "channels.desk.lines_per_agent": "refused under preview dialling, as test_checks tests",
+    "channels.desk.dropped_limit": "the same",
+    "capacity.engine": "changes no number; the tests of the centre hold both engines together",
+    "capacity.teams.*.skills": "orders of a campaign ask for none; test_staff tests it",
+    "capacity.inbound.*.answer_within_seconds": "of the metrics of a centre; test_metrics tests it",
     **{
         f"lifecycle.causes.{name}.{key}": "refused unless apparent, as test_settings tests; test_substitution tests it"
         for name in (
@@ -183,6 +218,21 @@ CHANGES: dict[str, Any] = {
     "campaign.tickets.channel": "desk",
     "channels.*.calling_window_hours": [10.0, 18.5],
     "channels.*.retry_delay_hours": 1.0,
+    "channels.*.same_slot_factor": 0.0,
+    "channels.*.dialling": "progressive",
+    "channels.*.dropped_limit": 0.0,
+    "channels.*.callback_window_hours": 3.0,
+    "channels.desk.retries": {"voicemail": {"delay_hours": 2.0}},
+    "capacity.holidays": [242],
+    "capacity.inbound.*.law": "weibull",
+    "capacity.teams.day.inbound": [],
+    "capacity.teams.evening.inbound": [],
+    "capacity.teams.evening.learning": {"start_factor": 0.3, "half_contacts": 20.0},
+    "capacity.teams.*.overtime_factor": 1.5,
+    "capacity.teams.*.shift_end": "hand_back",
+    "capacity.teams.day.shifts[0].breaks": [[10.0, 11.0]],
+    "capacity.teams.day.shifts[1].breaks": [[14.0, 15.0]],
+    "capacity.teams.evening.shifts[0].breaks": [[18.0, 19.0]],
     "capacity.dispatch": "deadline",
     "capacity.start_weekday": "wednesday",
     "capacity.teams.day.channels": ["desk"],
@@ -195,7 +245,7 @@ CHANGES: dict[str, Any] = {
     "pilot.channel": "sms",
     "pilot.start_month": 1,
     "pilot.outcome_months": 5,
-    "campaign.channels": ["call", "sms"],
+    "campaign.channels": ["desk", "sms", "call"],
     "uplift.learners.value.kind": "t_ridge",
     "uplift.learners.value.outcome": "stayed",
     "uplift.learners.stay.kind": "t_logistic",
@@ -203,6 +253,7 @@ CHANGES: dict[str, Any] = {
     # A floor between the reach of one and another.
     "uplift.min_reach_prob": 0.7,
     "policies.*.offer": "contract_device",
+    "policies.everyone_desk.channel": "call",
     "policies.*.channel": "desk",
     "policies.*.learner": "stay",
     "policies.everyone.kind": "everyone_capacity",
@@ -265,6 +316,8 @@ def changed(path: KeyPath) -> Experiment:
         _rebalance(plain, path)
     if path[-1] == "apparent":
         _fit_cause(plain, path)
+    if path[-1] == "dialling":
+        holder.update(lines_per_agent=1.0, dropped_limit=0.03, preview_minutes=0.0)
     if path == ("policies", "uplift_value", "kind"):
         holder.update(kind="random", learner=None)
     experiment = Experiment.model_validate_json(json.dumps(plain))
