@@ -125,6 +125,9 @@ def test_metrics_add_up():
     assert total("calls_taken", "team") == total("served", "stream") == (calls.disposition == "served").sum()
     assert len(calls) == sum(total(each, "stream") for each in ("served", "abandoned", "waiting_at_the_end"))
     assert total("calls_made", "team") == value(found, "attempts", "channel", "voice")
+    busy = handled - attempts.overtime_hours.sum() - calls.overtime_hours.sum()
+    assert value(found, "at_work", "team", "t0") < value(found, "paid", "team", "t0")
+    assert value(found, "occupancy", "team", "t0") == pytest.approx(busy / value(found, "at_work", "team", "t0"))
     # Agents' time is all of the cost that attempts and minutes do not explain, to half a cent an attempt.
     spoken = attempts.channel == "voice"
     minutes = (attempts.end_hours - attempts.start_hours)[spoken].sum() * 60
@@ -136,6 +139,11 @@ def test_metrics_add_up():
     assert " > ".join(steps.index) == ("targeted > not suppressed > released > attempted > reached > in time > "
                                        "accepted > saved")
     assert steps["reached"] == value(found, "reached")
+    contact, orders = log.outcomes.contact_hours, case.orders
+    in_time = (contact < case.hindsight.decision_hours) & (contact <= orders.deadline_hours)
+    won = np.isin(orders.order_id, attempts.order_id[attempts.disposition == "reached_accepted"])
+    assert (steps["in time"], steps["accepted"]) == (in_time.sum(), (in_time & won).sum())
+    assert steps["saved"] == (in_time & won & case.hindsight.saved).sum()
     assert steps["in time"] == value(found, "reached_before_decision") <= value(found, "reached_by_deadline")
     assert steps["saved"] == value(found, "saved") < steps["accepted"] == value(found, "accepted")
 

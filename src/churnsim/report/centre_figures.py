@@ -87,6 +87,7 @@ def hours_figure(frame: pd.DataFrame) -> Picture:
     """Draw mean queues and occupancy by hour of the day."""
     title = "Queues and occupancy by hour of the day, means over the month"
     queues, busy = frame[frame["team"] == ""], frame[frame["what"] == "occupancy"]
+    busy = busy[busy.groupby("team")["value"].transform("sum") > 0.0]
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
@@ -112,7 +113,7 @@ def hours_figure(frame: pd.DataFrame) -> Picture:
         right.set_title("Occupancy")
         right.set_ylabel("% of the time at work", fontsize=9)
         if len(busy):
-            right.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0.0, -0.16), ncols=3)
+            right.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0.0, -0.16), ncols=2)
         for ax in (left, right):
             ax.set_xticks(HOURS)
             ax.set_xlim(0, 24)
@@ -121,7 +122,7 @@ def hours_figure(frame: pd.DataFrame) -> Picture:
 
     words = ("Two panels by hour of the day, means over all days of the month. Left: orders that are due and not yet "
              "tried, and callers in the queue. Right: the share of their time at work that the agents of each team are "
-             "busy.")
+             "busy, teams without work left out.")
     return make_picture("hours", title, words, draw, height=3.8)
 
 

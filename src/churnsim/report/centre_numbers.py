@@ -109,7 +109,7 @@ def waits(log: ContactLog, case: Case, stream: str) -> pd.DataFrame:
     """Return the share of a stream's callers not yet answered after some seconds, beside Erlang-A.
 
     Erlang-A hour by hour: in each hour as if its rate and its agents, less mean absence, had always been there and the
-    stream had them for itself; hours without agents answer nobody.
+    stream had them for itself; who calls while nobody is at work is not answered.
 
     Returns
     -------
@@ -126,25 +126,28 @@ def waits(log: ContactLog, case: Case, stream: str) -> pd.DataFrame:
 
 def _within(case: Case, name: str, stream: InboundStream) -> Floats:
     rates = mean_calls(stream, start_weekday=case.capacity.start_weekday, month=case.month)
-    agents, speed = np.zeros(len(rates)), np.zeros(len(rates))
+    hours, speed, manned = np.zeros(len(rates)), np.zeros(len(rates)), np.zeros(len(rates))
     for team in case.capacity.teams.values():
-        if name in team.inbound:
+        if name in team.inbound and team.agents:
             spans = np.array(team_hours(team, case.capacity, month=case.month)).reshape(-1, 2)
-            there = by_hour(spans[:, 0], spans[:, 1], month=case.month) * team.agents * (1.0 - team.absence_prob)
-            agents, speed = agents + there, speed + there * team.productivity
+            there = by_hour(spans[:, 0], spans[:, 1], month=case.month)
+            manned = np.maximum(manned, there)
+            hours = hours + there * team.agents * (1.0 - team.absence_prob)
+            speed = speed + there * team.agents * (1.0 - team.absence_prob) * team.productivity
     patience = np.inf if stream.patience is None else stream.patience.mean_minutes / MINUTES_PER_HOUR
-    productivity = np.round(speed / np.maximum(agents, 1e-9), 3)
-    kinds = pd.DataFrame({"rate": rates, "agents": np.rint(agents), "productivity": productivity})
+    kinds = pd.DataFrame({"rate": rates, "manned": manned, "agents": np.rint(hours / np.maximum(manned, 1e-9)),
+                          "productivity": speed / np.maximum(hours, 1e-9)}).round(6)
     kinds = kinds[kinds["rate"] > 0].value_counts().reset_index()
     answered = np.zeros(len(SHOWN_SECONDS))
     handle = stream.handle.mean_minutes / MINUTES_PER_HOUR
-    for rate, count, speed_of_one, hours in kinds.to_numpy(np.float64):
+    for rate, share, count, productivity, number in kinds.to_numpy(np.float64):
         if count < 1:
             continue
         try:
-            found = erlang_a(int(count), float(rate), handle_hours=handle / float(speed_of_one),
+            found = erlang_a(int(count), float(rate), handle_hours=handle / float(productivity),
                              patience_hours=patience)
         except CapacityError:
             return np.full(len(SHOWN_SECONDS), np.nan)
-        answered += rate * hours * np.array([found.within(second / SECONDS_PER_HOUR) for second in SHOWN_SECONDS])
+        within = np.array([found.within(second / SECONDS_PER_HOUR) for second in SHOWN_SECONDS])
+        answered += rate * share * number * within
     return answered / max(float((kinds["rate"] * kinds["count"]).sum()), 1e-300)
