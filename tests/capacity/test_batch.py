@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from churnsim.capacity.work import work
 
-from .examples import KEY, centre, order_list, sms
+from .examples import KEY, centre, order_list, sms, team, voice
 
 ALL_DAY = (0.0, 24.0)
 
@@ -81,3 +81,28 @@ def test_messages_in_time_against_the_sum():
     error = sent.std(ddof=1) / np.sqrt(len(sent))
     assert abs(sent.mean() - truth) < 4 * error
     assert abs(sent.mean() - np.exp(-0.1 * np.arange(1, 1001) / 1000).sum()) > 4 * error
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_who_opts_out_of_a_message_is_not_called_once_it_is_read(engine):
+    """The message is read at 10.5: the call due at 9 is made, the one due at 12 is not; others are called."""
+    orders = order_list(5, subscriber=[7, 7, 7, 8, 8], channel=["sms", "voice", "voice", "sms", "voice"],
+                        release_hours=[8, 9, 12, 8, 12], deadline_hours=[np.inf, np.inf, np.inf, 8, np.inf])
+    channels = {"sms": sms(read_prob=1.0, send_delay_hours=2.49, opt_out_prob=1.0), "voice": voice(
+        answer_prob_by_hour=(1.0,) * 24)}
+    capacity = centre(team(agents=2), engine=engine)
+    log = work(orders, channels=channels, capacity=capacity, key=KEY, month=0)
+    assert log.outcomes.contact_hours[0] == pytest.approx(10.5)
+    assert log.attempts.order_id.tolist() == [0, 1, 4]
+    # The second message came too late to be sent: nobody opts out of it.
+    assert log.outcomes.outcome.tolist() == ["reached", "reached", "opted_out", "expired", "reached"]
+    channels["sms"] = sms(read_prob=1.0, send_delay_hours=2.49)
+    assert work(orders, channels=channels, capacity=capacity, key=KEY, month=0).outcomes.reached.sum() == 4
+
+
+def test_the_last_message_of_a_plan_goes_to_nobody_who_opted_out_before():
+    orders = order_list(3, subscriber=[7, 7, 8], channel=["sms", "voice>sms", "voice>sms"], release_hours=[0, 9, 9],
+                        answer_habit=[1, 0, 0], max_attempts=1)
+    log = work(orders, channels={"sms": sms(read_prob=1.0, opt_out_prob=1.0, calling_window_hours=(9.0, 20.0)),
+                                 "voice": voice()}, capacity=centre(team()), key=KEY, month=0)
+    assert log.attempts.order_id.tolist() == [0, 1, 2, 2] and log.attempts.channel.tolist()[-1] == "sms"

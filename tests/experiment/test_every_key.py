@@ -170,6 +170,7 @@ ALLOWED = {
     "channels.call.preview_minutes": "refused under predictive dialling, as test_checks tests",
     "channels.desk.lines_per_agent": "refused under preview dialling, as test_checks tests",
     "channels.desk.dropped_limit": "the same",
+    "channels.sms.opt_out_prob": "acts on the subscriber's other orders, a campaign gives one; test_batch tests it",
     "capacity.engine": "changes no number; the tests of the centre hold both engines together",
     "capacity.teams.*.skills": "orders of a campaign ask for none; test_staff tests it",
     "capacity.inbound.*.answer_within_seconds": "of the metrics of a centre; test_metrics tests it",

@@ -94,6 +94,7 @@ class _Centre:
         self.k0, self.k1, self.counter = (int(f.month[name][0]) for name in ("k0", "k1", "number"))
         self.counter <<= 16
         self.deadline, self.habit, self.person = (orders[name].tolist() for name in ("deadline", "habit", "person"))
+        self.gone = orders["gone"].tolist()
         self.subscriber, self.plan = orders["subscriber"].tolist(), orders["plan"].tolist()
         # One flat list each: lists of lists take Python long to make.
         self.steps, self.width = f.plans.shape[1], f.handle.shape[1]
@@ -317,7 +318,9 @@ class _Centre:
                                      NEVER, fl.WAITING))
         for o, state in enumerate(self.state):
             if state == fl.OPEN:
-                self.state[o] = fl.EXPIRED if self.deadline[o] < self.now else self.person_state[self.person[o]]
+                gone = fl.OPTED_OUT if self.gone[o] <= self.now else fl.OPEN
+                self.state[o] = (fl.EXPIRED if self.deadline[o] < self.now
+                                 else self.person_state[self.person[o]] or gone)
 
     def _speed(self, agent: int, team: int) -> float:
         speed = self.productivity[agent]
@@ -364,8 +367,8 @@ class _Centre:
         if self.deadline[o] < now:
             self.state[o] = fl.EXPIRED
             return False
-        if self.person_state[person]:
-            self.state[o] = self.person_state[person]
+        if self.person_state[person] or self.gone[o] <= now:
+            self.state[o] = self.person_state[person] or fl.OPTED_OUT
             return False
         if 0.0 <= self.promised_until[o] < now:
             at = self.promised_until[o] + self.callback[self.queue_channel[q]][3]

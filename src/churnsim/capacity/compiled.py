@@ -34,7 +34,7 @@ from churnsim.capacity.compiled_state import (
     StateRef,
     start,
 )
-from churnsim.capacity.floor import EXPIRED, NEVER, NOBODY, OPEN, WAITING, Floor
+from churnsim.capacity.floor import EXPIRED, NEVER, NOBODY, OPEN, OPTED_OUT, WAITING, Floor
 from churnsim.capacity.ranks import new_ranks
 from churnsim.capacity.record import Record
 from churnsim.core.compiled import njit
@@ -195,4 +195,6 @@ def _hang_up(f: Floor, s: State) -> None:
     for o in range(s.work.shape[0]):
         if s.work[o].state == OPEN:
             state = int(s.people[f.orders[o].person, STATE])
+            if state == OPEN and f.orders[o].gone <= f.month[0].end:
+                state = OPTED_OUT
             s.work[o].state = EXPIRED if f.orders[o].deadline < f.month[0].end else state

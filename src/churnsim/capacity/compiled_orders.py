@@ -83,8 +83,8 @@ def _may_try(f: Floor, s: State, o: int, q: int, rank: float) -> bool:
     if f.orders[o].deadline < now:
         s.work[o].state = EXPIRED
         return False
-    if s.people[person, STATE] != OPEN:
-        s.work[o].state = int(s.people[person, STATE])
+    if s.people[person, STATE] != OPEN or f.orders[o].gone <= now:
+        s.work[o].state = int(s.people[person, STATE]) or OPTED_OUT
         return False
     if 0.0 <= s.work[o].promised_until < now:
         at = s.work[o].promised_until + f.channels[f.queues[q].channel].callback[3]

@@ -14,7 +14,7 @@ The discipline, in writing. Whatever is not said here an engine may do as it lik
   then by rank, then by id. The free agent of the lowest number takes it. A caller may be taken until the very end of
   his patience.
 * *An order that is first* is, in this order: expired, if its deadline has passed; closed, if its subscriber opted out
-  or called in; due later with its ordinary rank, if it was a promise and its window has passed; due when the oldest of
+  (of a message read by now, too) or called in; due later with its ordinary rank, if it was a promise and its window has passed; due when the oldest of
   the attempts counted by a cap leaves its window, if a cap forbids another; put aside until the next day, if its index
   is no more than the price. Else it is tried.
 * *Attempts.* An attempt begins inside a shift and a calling window; the uniforms of subscriber, channel and hour of the
@@ -86,7 +86,7 @@ class Floor(NamedTuple):
     """
 
     month: Table  # (1,) start, end, number, k0, k1, rule, remembered, people
-    orders: Table  # (n,) subscriber, person, plan, habit, value, priority, loss_rate an hour, release, deadline, ...
+    orders: Table  # (n,) loss_rate an hour; gone: when a message read makes the subscriber opt out, inf: never
     by_release: Ints  # (n,) orders in the order of their release
     plans: Table  # (plans, steps) queue, channel, column of the first attempt in `handle`
     steps: Table  # (n, steps) attempts allowed, whether the number is wrong
@@ -109,7 +109,7 @@ class Floor(NamedTuple):
 
 MONTH = record(*real("start", "end"), *whole("number", "k0", "k1", "rule", "remembered", "people"))
 # What every attempt reads comes first: records lie all over the memory, and a line of the cache holds 64 bytes.
-ORDER = record(*whole("subscriber", "person", "plan"), *real("deadline", "habit", "release"), *whole("suppressed"),
+ORDER = record(*whole("subscriber", "person", "plan"), *real("deadline", "habit", "gone", "release"), *whole("suppressed"),
                *real("value", "priority", "loss_rate"))
 PLAN = record(*whole("queue", "channel", "first"))
 STEP = record(*whole("cap", "wrong"))

@@ -49,6 +49,8 @@ Queue: TypeAlias = tuple[int, str]
 
 # Operators may not call again for 72 hours whom a dialler dropped (Ofcom).
 DROPPED_DELAY_HOURS = 72.0
+# The length is part of the type that engines are compiled for: a common one saves compiling again.
+MOST_FACTORS = 8
 # More attempts of a week than these tire nobody further.
 WEEK_REMEMBERED = 16
 
@@ -76,8 +78,11 @@ class FloorPlan:
 
 
 def lay_out(orders: Orders, calls: Calls, *, channels: Mapping[str, LiveChannel | BatchChannel],
-            capacity: CapacitySettings, key: Key, month: int) -> FloorPlan:
-    """Return the floor of a month, for the calls and for the orders whose plan has a live channel."""
+            capacity: CapacitySettings, key: Key, month: int, gone_hours: Floats | None = None) -> FloorPlan:
+    """Return the floor of a month, for the calls and for the orders whose plan has a live channel.
+
+    `gone_hours`, one for every order, is when a message makes its subscriber opt out; None: never.
+    """
     live = {name: channel for name, channel in channels.items() if isinstance(channel, LiveChannel)}
     teams = all_teams(channels, capacity)
     pairs = np.char.add(np.char.add(orders.channel, "\n"), orders.skill)
@@ -100,7 +105,8 @@ def lay_out(orders: Orders, calls: Calls, *, channels: Mapping[str, LiveChannel 
         orders=table(ORDER, subscriber=orders.subscriber[rows], person=person[:len(rows)], plan=own,
                      suppressed=~orders.consent[rows], habit=orders.answer_habit[rows], value=orders.value[rows],
                      priority=orders.priority[rows], loss_rate=orders.loss_rate_monthly[rows] / HOURS_PER_MONTH,
-                     release=orders.release_hours[rows], deadline=orders.deadline_hours[rows]),
+                     release=orders.release_hours[rows], deadline=orders.deadline_hours[rows],
+                     gone=np.full(len(rows), np.inf) if gone_hours is None else gone_hours[rows]),
         by_release=np.argsort(orders.release_hours[rows], kind="stable"),
         plans=plans, steps=per_step, handle=handle,
         channels=_channel_numbers(live, capacity, month=month), streams=_stream_numbers(capacity),
@@ -168,7 +174,7 @@ def _channel_numbers(channels: Mapping[str, LiveChannel], capacity: CapacitySett
     first = WEEKDAYS.index(capacity.start_weekday)
     days = [weekday(DAYS_PER_MONTH * month + day, start_weekday=first) for day in range(DAYS_PER_MONTH)]
     prob = [np.outer([c.answer_weekday_factors[day] for day in days], c.answer_prob_by_hour).ravel() for c in live]
-    most = max((len(c.answer_attempt_factors) for c in live), default=0) or 1
+    most = max([MOST_FACTORS, *(len(c.answer_attempt_factors) for c in live)])
     factors = [[*c.answer_attempt_factors, *[(c.answer_attempt_factors or (1.0,))[-1]] * most][:most] for c in live]
     retry, spread = np.full((len(live), len(CODES)), -1.0), np.zeros((len(live), len(CODES)))
     for row, channel in enumerate(live):

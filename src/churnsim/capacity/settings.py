@@ -46,7 +46,8 @@ class _Channel(Settings):
     acceptance_factor: NonNegative = 1.0
     """Multiplies the odds that a reached subscriber accepts the offer; 1 leaves them as they are."""
     opt_out_prob: Prob = 0.0
-    """Probability that who is reached asks not to be contacted again; acts at once on all orders of the subscriber."""
+    """Probability that who is reached asks not to be contacted again; acts at once on the subscriber's other orders,
+    but for messages sent already."""
     calling_window_hours: tuple[DayHour, DayHour] = (8.0, 21.0)
     """Hours of the day between which an attempt may begin, on every weekday; the end itself is outside."""
 

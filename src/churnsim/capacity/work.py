@@ -30,7 +30,7 @@ from churnsim.capacity.own_rule import Rule
 from churnsim.capacity.record import Record
 from churnsim.capacity.settings import BatchChannel, CapacitySettings, LiveChannel
 from churnsim.capacity.unlimited import work_live_unlimited
-from churnsim.core.draws import Key
+from churnsim.core.draws import Key, stream, uniform
 from churnsim.errors import CapacityError, DataError
 
 Channels = Mapping[str, LiveChannel | BatchChannel]
@@ -43,8 +43,9 @@ def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key:
     """Return what the teams and the message channels make of a list of orders in one month, with callers in between.
 
     Live orders and calls are worked event by event (see :mod:`churnsim.capacity.floor`), messages by their throttle:
-    those a plan begins with before, those it ends with after the rest, behind messages released before them. Orders
-    that are neither reached, exhausted nor expired at the month's end are left.
+    those a plan begins with before, those it ends with after the rest, behind messages released before them; where one of
+    the first is released later, the two may share a slot of the throttle. Orders that are neither reached, exhausted nor
+    expired at the month's end are left.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key:
     work = _Work(orders, channels, key=key, month=month, throttled=True)
     work.send_first()
     plan = lay_out(work.after_messages(), Calls.joined([own, *streams]), channels=channels, capacity=capacity, key=key,
-                   month=month)
+                   month=month, gone_hours=work.gone)
     record, engine, note = _engine(capacity, plan, rule)
     work.add_calls(tries_of(record, plan, list(channels)))
     # Whose next channel would come too late was kept off the floor, and has expired or is left.
@@ -137,6 +138,8 @@ class _Work:
         self.state = np.where(orders.consent, fl.OPEN, fl.SUPPRESSED).astype(np.int64)
         self.release = orders.release_hours.copy()
         self.tries: list[Tries] = []
+        # When a message that was read made the subscriber of each order opt out of all others.
+        self.gone = np.full(len(orders), np.inf)
 
     def send_first(self) -> None:
         """Send the messages that plans begin with."""
@@ -169,7 +172,8 @@ class _Work:
         np.maximum.at(end, so_far.row, so_far.end_hours)
         for number, (name, channel) in enumerate(self.channels.items()):
             if isinstance(channel, BatchChannel):
-                rows = np.flatnonzero((last == name) & np.isin(self.state, (fl.EXHAUSTED, fl.IS_WRONG)))
+                rows = np.flatnonzero((last == name) & np.isin(self.state, (fl.EXHAUSTED, fl.IS_WRONG))
+                                      & (end < self.gone))
                 self._send(rows, end[rows], made[rows] + 1, number, name)
 
     def _send(self, rows: Ints, release: Floats, attempt: Ints, number: int, name: str) -> Tries:
@@ -184,8 +188,20 @@ class _Work:
         mine = np.isin(sent.row, rows) & (sent.attempt > 1 if before else True)
         found = Tries(*(getattr(sent, field)[mine] for field in Tries.__dataclass_fields__))
         self.tries.append(found)
-        self.state[found.row[found.is_reached]] = fl.IS_REACHED
+        read = found.row[found.is_reached]
+        self.state[read] = fl.IS_REACHED
+        self._opt_out(read, found.end_hours[found.is_reached], channel.opt_out_prob, name)
         return found
+
+    def _opt_out(self, rows: Ints, hours: Floats, prob: float, name: str) -> None:
+        """Let some of those who read a message opt out of what else is ordered for them; sent messages stay sent."""
+        draw = uniform(self.key, stream(f"capacity.opt_out.{name}"), self.orders.subscriber[rows], month=self.month)
+        rows, hours = rows[draw < prob], hours[draw < prob]
+        if len(rows):
+            _, person = np.unique(self.orders.subscriber, return_inverse=True)
+            gone = np.full(person.max() + 1, np.inf)
+            np.minimum.at(gone, person[rows], hours)
+            self.gone = np.minimum(self.gone, gone[person])
 
     def log(self, teams: list[str], calls: CallLog) -> ContactLog:
         """Return the log; orders neither done nor in time have expired."""
