@@ -36,7 +36,8 @@ def base(world: World) -> Subscribers:
 
 def assign(rows: list[int] | np.ndarray, *, offer: int = 1, channel: str = "call", value: float = 0.0) -> Assignment:
     n = len(rows)
-    return Assignment(np.asarray(rows, np.int64), np.full(n, offer, np.int64), np.full(n, channel), np.full(n, value), np.full(n, 0.1))
+    return Assignment(np.asarray(rows, np.int64), np.full(n, offer, np.int64), np.full(n, channel), np.full(n, value),
+                      np.full(n, 0.1))
 
 
 def worked(

@@ -9,6 +9,7 @@ import pytest
 from churnsim.capacity.orders import Orders
 from churnsim.capacity.work import work
 from churnsim.errors import CapacityError
+
 from .examples import KEY, centre, order_list, team, voice
 
 VALUES = np.array([3.0, 9.0, 1.0, 7.0])

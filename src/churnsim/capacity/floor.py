@@ -14,9 +14,9 @@ The discipline, in writing. Whatever is not said here an engine may do as it lik
   then by rank, then by id. The free agent of the lowest number takes it. A caller may be taken until the very end of
   his patience.
 * *An order that is first* is, in this order: expired, if its deadline has passed; closed, if its subscriber opted out
-  (of a message read by now, too) or called in; due later with its ordinary rank, if it was a promise and its window has passed; due when the oldest of
-  the attempts counted by a cap leaves its window, if a cap forbids another; put aside until the next day, if its index
-  is no more than the price. Else it is tried.
+  (of a message read by now, too) or called in; due later with its ordinary rank, if it was a promise and its window
+  has passed; due when the oldest of the attempts counted by a cap leaves its window, if a cap forbids another; put
+  aside until the next day, if its index is no more than the price. Else it is tried.
 * *Attempts.* An attempt begins inside a shift and a calling window; the uniforms of subscriber, channel and hour of the
   month say whether it is answered and what comes of it. Predictive dialling tries several orders of the queue at
   once for one agent, in the order above: who answers first in that order is connected, others who answer are dropped.
@@ -109,8 +109,8 @@ class Floor(NamedTuple):
 
 MONTH = record(*real("start", "end"), *whole("number", "k0", "k1", "rule", "remembered", "people"))
 # What every attempt reads comes first: records lie all over the memory, and a line of the cache holds 64 bytes.
-ORDER = record(*whole("subscriber", "person", "plan"), *real("deadline", "habit", "gone", "release"), *whole("suppressed"),
-               *real("value", "priority", "loss_rate"))
+ORDER = record(*whole("subscriber", "person", "plan"), *real("deadline", "habit", "gone", "release"),
+               *whole("suppressed"), *real("value", "priority", "loss_rate"))
 PLAN = record(*whole("queue", "channel", "first"))
 STEP = record(*whole("cap", "wrong"))
 STREAM = record(("patience", "f8", (3,)), ("delay", "f8", (3,)), *real("retrial_prob"),

@@ -43,9 +43,9 @@ def work(orders: Orders, *, channels: Channels, capacity: CapacitySettings, key:
     """Return what the teams and the message channels make of a list of orders in one month, with callers in between.
 
     Live orders and calls are worked event by event (see :mod:`churnsim.capacity.floor`), messages by their throttle:
-    those a plan begins with before, those it ends with after the rest, behind messages released before them; where one of
-    the first is released later, the two may share a slot of the throttle. Orders that are neither reached, exhausted nor
-    expired at the month's end are left.
+    those a plan begins with before, those it ends with after the rest, behind messages released before them; where one
+    of the first is released later, the two may share a slot of the throttle. Orders that are neither reached, exhausted
+    nor expired at the month's end are left.
 
     Parameters
     ----------

@@ -16,7 +16,6 @@ from churnsim.lifecycle.record import NONE, Labels, names_in_table
 from churnsim.lifecycle.settings import SILENT
 from churnsim.lifecycle.views import SCHEMES
 
-
 CALL_DISPOSITIONS = CODES[SERVED:]
 
 

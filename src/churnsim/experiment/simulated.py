@@ -33,7 +33,8 @@ class Simulated:
     parts
         Folders of the partitions' cells, in order, which hold their tables.
     tables
-        Of the campaign: "ledger", "contacts", "lists", "calls" if there are inbound streams, and of those with an order in the world with the campaign
+        Of the campaign: "ledger", "contacts", "lists", "calls" if there are inbound streams, and of those with an
+        order in the world with the campaign
         "treated", their state at the end, and "treated_events", their events from the campaign month on, if events
         are recorded. Empty without a campaign.
     dictionary
