@@ -47,8 +47,8 @@ def simulate(experiment: Path, months: int | None, out: Path | None, latent: Pat
     if out is not None and table_format(out):
         require_formats(latent)
         if latent is not None and latent.name == out.name:
-            raise ConfigError(f"--latent {latent}: --out has this name too, by which the dictionary tells tables apart; give "
-                              "another name")
+            raise ConfigError(f"--latent {latent}: --out has this name too, by which the dictionary tells tables "
+                              "apart; give another name")
         if engine or jobs or scheduler:
             raise click.UsageError("--engine, --jobs and --scheduler go with a folder; one table is made here")
         _simulate_table(loaded, out, latent, replicate)
