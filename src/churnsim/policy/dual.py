@@ -24,8 +24,8 @@ Arms = npt.NDArray[np.int16]
 CHUNK_ROWS = 1024
 VALUE, MONEY, FIRST_ARM = 0, 1, 2
 
-# Half way between the best prices so far and those that the cuts suggest: the cuts alone jump about.
-_STEP = 0.5
+# Half way between the best prices so far and those that the cuts suggest, which alone jump about.
+_STAY = 0.5
 _MOST_ROUNDS = 1000
 # Where the best value is 0 (a budget of 0), relative to what the plan without limits is worth.
 _FLOOR = 1e-9
@@ -140,8 +140,8 @@ class Dual:
 
     At prices y the dual is max over plans of value + y (most - sums), which is convex in y, never below the best
     plan's value, and least at the shadow prices. A master problem, the least of the cuts known so far, gives a
-    lower bound of its minimum and new prices to try (Kelley, 1960), half way from the best prices (Ben-Ameur and
-    Neto, 2007).
+    lower bound of its minimum and new prices (Kelley, 1960); what is tried lies between them and the best prices so
+    far (Ben-Ameur and Neto, 2007).
     """
 
     rules: Rules
@@ -194,7 +194,7 @@ class Dual:
             prices, bound = found[0] * scale / unit, found[1] * scale
             if lowest - bound <= tolerance * max(abs(lowest), floor):
                 break
-            tried = _STEP * best + (1 - _STEP) * prices
+            tried = _STAY * best + (1 - _STAY) * prices
             value = self.at(tried, worth)
             if value < lowest:
                 best, lowest = tried, value

@@ -1,0 +1,65 @@
+"""The sections of the policy benchmark, and what churnsim is meant to reach in them."""
+
+from __future__ import annotations
+
+from capacity_sections import Target, wall_seconds
+from harness import Outcome, Row, Section
+from targets import peak_gib
+
+OWN = "policy_run"
+MILLION = 1_000_000
+
+PROGRAM = Section(
+    name="program",
+    title="Allocation against a linear program",
+    rows=(
+        Row("plan_by_prices", OWN, "memory 1", checked=False),
+        Row("HiGHS", OWN, "linear program", rounds=1, checked=False),
+    ),
+    against=("plan_by_prices",),
+    sizes=(10_000, 50_000),
+    months=1,
+    compared="cpu_s",
+    note="Eight arms, a budget and five teams. HiGHS solves the relaxation, in which subscribers may be given shares "
+    "of arms; `plan_by_prices` gives its value to 1e-6 (the bound) and a plan of whole subscribers. A row fails if its "
+    "bound is another one.",
+)
+
+ALLOCATION = Section(
+    name="allocation",
+    title="Allocation",
+    rows=(
+        Row("1 thread", OWN, "memory 1", checked=False),
+        Row("2 threads", OWN, "memory 2", checked=False),
+    ),
+    against=("1 thread",),
+    sizes=(MILLION,),
+    months=1,
+    compared="wall_s",
+    note="The same with values, costs and minutes as float32, in memory. A row fails if a subscriber's arm differs.",
+)
+
+PARTITIONS = Section(
+    name="partitions",
+    title="Allocation by partitions",
+    rows=(Row("2 threads", OWN, "partitions 2", rounds=1, checked=False),),
+    against=(),
+    sizes=(10 * MILLION,),
+    months=1,
+    compared="wall_s",
+    note="Partitions of 1,024,000 subscribers in files; one of them is in memory at a time.",
+)
+
+SECTIONS = (PROGRAM, ALLOCATION, PARTITIONS)
+
+
+def gap_percent(outcome: Outcome) -> float:
+    """Return what the plan may lack to the best one, in percent of the bound."""
+    return 100 * max(run["gap_share"] for run in outcome.runs)
+
+
+TARGETS = (
+    Target("gap of plan_by_prices", PROGRAM, 50_000, ("plan_by_prices",), gap_percent, "below", 0.01, " %"),
+    Target("wall time, 2 threads", ALLOCATION, MILLION, ("2 threads",), wall_seconds, "below", 10, " s"),
+    Target("peak memory", PARTITIONS, 10 * MILLION, ("2 threads",), peak_gib, "below", 4, " GiB"),
+)
