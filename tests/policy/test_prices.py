@@ -375,7 +375,8 @@ def test_bad_limits_are_refused(make, message: str) -> None:
     ([[1, 2]], [1, 2], {"allowed": [True]}, r"allowed: must have the shape \(1, 2\) of the values \(got \(1,\)\)"),
     ([[1, 2]], [1, 2], {"holdout": [True, False]}, r"holdout: must have the shape \(1,\) of the values \(got \(2,\)\)"),
     ([[1, 2]], [1, 2], {"segment": [0, 1]}, r"segment: must have the shape \(1,\) of the values \(got \(2,\)\)"),
-    ([[1, 2]], [1, 2], {"segment": [-2]}, r"segment: must be a position .*, or -1 for none \(got -2\)"),
+    ([[1, 2]], [1, 2], {"segment": [-2]}, r"segment: must be positions .*, or -1 for none \(got -2 among int64"),
+    ([[1, 2]], [1, 2], {"segment": [0.5]}, r"segment: must be positions .* \(got 0.5 among float64 numbers\)"),
 ])
 def test_bad_tables_are_refused(values, costs, more, message: str) -> None:
     with pytest.raises(DataError, match=message):

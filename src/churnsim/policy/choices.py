@@ -187,11 +187,7 @@ def choices(values: ArrayLike, costs: ArrayLike, *, effort: ArrayLike | None = N
         held = np.asarray(holdout, np.bool_)
         _refuse_shape("holdout", held.shape, (n,))
         may[held] = False
-    codes = np.full(1, NO_SEGMENT, np.int32) if segment is None else np.ascontiguousarray(segment, np.int32)
-    if segment is not None:
-        _refuse_shape("segment", codes.shape, (n,))
-        if int(codes.min(initial=0)) < NO_SEGMENT:
-            raise DataError(f"segment: must be a position in the limits' segments, or -1 for none (got {codes.min()})")
+    codes = np.full(1, NO_SEGMENT, np.int32) if segment is None else _segment_codes(segment, n)
     for what, table, least in (("value", value_of, -np.inf), ("cost", cost_of, 0.0), ("effort", effort_of, 0.0)):
         _refuse_cells(what, table, may, least)
     return Choices(value_of, cost_of, effort_of, may, codes)
@@ -242,6 +238,15 @@ def _rows(table: npt.NDArray[T], rows: Int64) -> npt.NDArray[T]:
 
 def _full(table: npt.NDArray[T], n: int) -> npt.NDArray[T]:
     return np.broadcast_to(table, (n, *table.shape[1:]))
+
+
+def _segment_codes(segment: ArrayLike, n: int) -> npt.NDArray[np.int32]:
+    codes = np.asarray(segment)
+    _refuse_shape("segment", codes.shape, (n,))
+    if n and not (np.issubdtype(codes.dtype, np.integer) and codes.min() >= NO_SEGMENT):
+        raise DataError("segment: must be positions in the limits' segments, or -1 for none "
+                        f"(got {codes.min()} among {codes.dtype} numbers)")
+    return np.ascontiguousarray(codes, np.int32)
 
 
 def _refuse_shape(name: str, found: tuple[int, ...], asked: tuple[int, ...]) -> None:

@@ -171,7 +171,8 @@ def _best_prices(dual: Dual, limits: Limits, tolerance: float) -> tuple[Float64,
         prices, missing = dual.minimise(tolerance=tolerance, highest=np.where(least, 1.0, np.inf), worth=0.0,
                                         size=asked)
         if missing < -tolerance * asked:
-            short = [limits.segments[owner - len(limits.resources)] for owner in rules.owner[least & (prices > 0.5)]]
+            owners = rules.owner[least & (prices > prices[least].max() / 2)]
+            short = [limits.segments[owner - len(limits.resources)] for owner in owners]
             wanted = ", ".join(f"{segment.name} (at least {segment.least:,})" for segment in short)
             raise DataError(f"segments {wanted}: budget, resources and other limits fall short of this by "
                             f"{-missing:,.1f} subscribers; lower the least numbers or raise what runs out")
