@@ -30,8 +30,20 @@ def push(heap: Places, base: int, size: int, key: float, item: int) -> int:
 def pop(heap: Places, base: int, size: int) -> int:
     """Take the first place out of a heap; return its new size."""
     size -= 1
-    key, item = heap[base + size].key, heap[base + size].item
-    i = 0
+    _sink(heap, base, size, 0, heap[base + size].key, heap[base + size].item)
+    return size
+
+
+@njit
+def rebuild(heap: Places, base: int, size: int) -> None:
+    """Make a heap of places whose keys were changed."""
+    for i in range(size // 2 - 1, -1, -1):
+        _sink(heap, base, size, i, heap[base + i].key, heap[base + i].item)
+
+
+@njit
+def _sink(heap: Places, base: int, size: int, i: int, key: float, item: int) -> None:
+    """Put (key, item) at place `i`, or below it where it belongs."""
     while True:
         low = 2 * i + 1
         if low >= size:
@@ -46,11 +58,3 @@ def pop(heap: Places, base: int, size: int) -> int:
         heap[base + i].key, heap[base + i].item = a.key, a.item
         i = low
     heap[base + i].key, heap[base + i].item = key, item
-    return size
-
-
-@njit
-def rebuild(heap: Places, base: int, size: int) -> None:
-    """Make a heap of places whose keys were changed."""
-    for count in range(size):
-        push(heap, base, count, heap[base + count].key, heap[base + count].item)

@@ -57,8 +57,9 @@ def new_ranks(f: Floor, edge: int, work: Table, rank: Floats, price: Floats) -> 
         clear[g] = max(ahead[g] / max(f.clear_rate[edge, g], LEAST_RATE), LEAST_CLEAR_HOURS)
         price[g] = np.nan
     for o in range(work.shape[0]):
-        if work[o].state == 0:
-            order = f.orders[o]
+        # Who is released later is ranked when that day begins.
+        order = f.orders[o]
+        if work[o].state == 0 and order.release < now + DAY and order.deadline >= now:
             for s in range(work[o].step, f.plans.shape[1]):
                 q = f.plans[order.plan, s].queue
                 if q >= 0:
