@@ -13,6 +13,7 @@ from churnsim.campaign.tickets import Tickets, Worked, propose_tickets
 from churnsim.campaign.wave import Assignment, Wave, run_wave
 from churnsim.capacity.orders import Orders
 from churnsim.capacity.settings import CapacitySettings, LiveChannel, Shift, Team
+from churnsim.capacity.work import Channels
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import make_key
 from churnsim.experiment.world import World
@@ -69,9 +70,11 @@ def calls(n: int, *, value: float = 50.0, deadline: float = 600.0, release: floa
     )
 
 
-def hours(some: Tickets, orders: Orders, capacity: CapacitySettings | None = None) -> list[float]:
+def hours(
+    some: Tickets, orders: Orders, capacity: CapacitySettings | None = None, channels: Channels = CHANNELS
+) -> list[float]:
     log, worked = some.work_beside(
-        orders, channels=CHANNELS, capacity=capacity or centre(), key=KEY, month=MONTH
+        orders, channels=channels, capacity=capacity or centre(), key=KEY, month=MONTH
     )
     assert log.outcomes.order_id.tolist() == orders.order_id.tolist()
     assert set(log.attempts.channel.tolist()) <= {"call"}
@@ -87,6 +90,12 @@ def test_orders_of_higher_value_delay_a_ticket_past_a_day() -> None:
     assert hours(tickets(5.0), calls(2), centre(agents=3)) == [1.0]
 
 
+def test_the_ticket_of_who_opts_out_of_calls_is_resolved() -> None:
+    """Subscriber 0 opts out in the call from 0 to 20, and has the ticket of hour 5 resolved after both calls."""
+    shy = {**CHANNELS, "call": CHANNELS["call"].model_copy(update={"opt_out_prob": 1.0})}
+    assert hours(tickets(5.0, subscriber=(0,)), calls(2), channels=shy) == [36.0]
+
+
 def test_a_ticket_is_late_after_its_deadline_and_worked_all_the_same() -> None:
     """By deadline: a ticket due at 29 or 15 goes after or before a call due at 24, and before one due at 600."""
     due = centre(dispatch="deadline")
@@ -94,6 +103,10 @@ def test_a_ticket_is_late_after_its_deadline_and_worked_all_the_same() -> None:
     assert hours(tickets(5.0, deadline_hours=10.0), calls(2, deadline=24.0), due) == [16.0]
     assert hours(tickets(5.0), calls(2), due) == [16.0]
     assert hours(tickets(5.0), calls(2), centre(dispatch="fifo")) == [36.0]
+    # To be in time a day is left, to keep a subscriber years: a ticket of little value goes before the next call.
+    little = tickets(5.0, value_amount=1.0)
+    assert hours(little, calls(2), centre(dispatch="c_mu_loss")) == [16.0]
+    assert hours(little, calls(2), centre(dispatch="c_mu")) == [36.0]
     ticket = tickets(5.0)
     assert ticket.late(np.array([23.9, 24.0, 24.1, np.inf])).tolist() == [False, False, True, True]
 

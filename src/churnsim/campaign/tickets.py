@@ -31,6 +31,8 @@ from churnsim.lifecycle.treatment import Resolutions, Treatment, nobody
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 AnyTable = TypeVar("AnyTable", Attempts, Outcomes)
+# An id space of their own: who opts out of calls, or is called too often, has the ticket resolved all the same.
+TICKET_IDS = 1 << 60
 
 
 @dataclass(frozen=True)
@@ -110,13 +112,15 @@ class Tickets:
         k = len(self)
         return Orders(
             order_id=first_id + np.argsort(np.argsort(self.subscriber)),
-            subscriber=self.subscriber,
+            subscriber=TICKET_IDS + self.subscriber,
             channel=np.full(k, self.settings.channel),
             offer=np.full(k, ""),
             value=np.full(k, self.settings.value_amount),
             answer_habit=np.ones(k),
             release_hours=self.opened_hours,
             deadline_hours=np.full(k, np.inf),
+            # What may be lost by waiting is that the ticket is late: a rate of one in the time it has.
+            loss_rate_monthly=np.full(k, HOURS_PER_MONTH / self.settings.deadline_hours),
         )
 
     def _due(self, orders: Orders) -> Float64:
