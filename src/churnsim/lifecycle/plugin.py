@@ -5,23 +5,15 @@ Nothing of them travels to workers, which load the file again: what an experimen
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import sys
-import threading
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from churnsim.config.base import Settings as BaseSettings
-from churnsim.config.messages import did_you_mean
+from churnsim.config.named_class import class_digest, load_class, told
 from churnsim.config.paths import KeyPath, dotted
 from churnsim.config.validate import examine
 from churnsim.core.smooth import exp32
@@ -36,10 +28,6 @@ Entries = Mapping[str, PluginDriver]
 Finding = tuple[KeyPath, str]
 
 AT = ("lifecycle", "drivers")
-
-# Modules beside experiment files, by path and sha256: an edited file is loaded again, also within one process.
-_modules: dict[tuple[Path, str], ModuleType] = {}
-_loading = threading.RLock()
 
 
 class Plugin(Protocol):
@@ -94,11 +82,7 @@ def check_drivers(entries: Entries, folder: Path) -> tuple[tuple[Driver, ...], l
 
 def driver_digests(entries: Entries, folder: Path) -> dict[str, str]:
     """Return the sha256 of the file of each driver's module, by the driver's name in the experiment."""
-    found = {}
-    for name, entry in entries.items():
-        path = _import(entry.driver.partition(":")[0], folder).__file__
-        found[name] = "" if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    return found
+    return {name: class_digest(entry.driver, folder) for name, entry in entries.items()}
 
 
 def driver_covariates(drivers: Sequence[Driver], *, stored: bool) -> tuple[str, ...]:
@@ -164,7 +148,7 @@ def _make(entry: PluginDriver, folder: Path) -> tuple[Driver | None, list[Findin
     try:
         driver: Any = plugin(settings).driver()
     except Exception as error:
-        return None, [((), f"{entry.driver} cannot be made ({_told(error)}); correct its settings or the class")]
+        return None, [((), f"{entry.driver} cannot be made ({told(error)}); correct its settings or the class")]
     if not isinstance(driver, Driver):
         return None, [(("driver",), f"driver() of {entry.driver} returns no Driver (got {type(driver).__name__}); "
                        "return a churnsim.lifecycle.driver.Driver")]
@@ -174,75 +158,11 @@ def _make(entry: PluginDriver, folder: Path) -> tuple[Driver | None, list[Findin
 
 
 def _plugin(named: str, folder: Path) -> type[Plugin]:
-    module, _, name = named.partition(":")
-    try:
-        found = _import(module, folder)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise ConfigError(f"cannot import {module!r} ({_told(error)}); install it, or correct the file") from error
-        raise ConfigError(f"no module {module!r} in {folder.absolute()}, and none is installed; correct the name or "
-                          "add the file") from error
-    except Exception as error:
-        raise ConfigError(f"cannot import {module!r} ({_told(error)}); correct the file") from error
-    plugin = getattr(found, name, None)
-    if plugin is None:
-        there = [each for each, value in vars(found).items() if _is_plugin(value)]
-        advice = did_you_mean(name, there) or (f"; there is {', '.join(there)}" if there else "; define the class")
-        raise ConfigError(f"module {module!r} has no {name!r}{advice}")
-    if not _is_plugin(plugin):
-        raise ConfigError(f"{named} is no driver: it must be a class with `Settings`, a subclass of "
-                          "churnsim.config.base.Settings, and a method `driver`; see docs/drivers.md")
-    return cast("type[Plugin]", plugin)
+    return load_class(named, folder, suits=_is_plugin, must_be="is no driver: it must be a class with `Settings`, a "
+                      "subclass of churnsim.config.base.Settings, and a method `driver`; see docs/drivers.md")
 
 
 def _is_plugin(found: Any) -> bool:
     settings = getattr(found, "Settings", None)
     return (isinstance(found, type) and isinstance(settings, type) and issubclass(settings, BaseSettings)
             and callable(getattr(found, "driver", None)))
-
-
-def _import(module: str, folder: Path) -> ModuleType:
-    """Return a module: a file in `folder` as it is now, else one that is installed."""
-    path = folder.absolute().joinpath(*module.split(".")).with_suffix(".py")
-    with _loading, _first_on_path(folder.absolute()):
-        if not path.is_file():
-            return importlib.import_module(module)
-        source = path.read_bytes()
-        place = path, hashlib.sha256(source).hexdigest()
-        if place not in _modules:
-            _modules[place] = _execute(module, path, source)
-        return _modules[place]
-
-
-def _execute(module: str, path: Path, source: bytes) -> ModuleType:
-    # Python's own cache of compiled files does not notice an edit within a second that keeps the size.
-    if "." in module:
-        importlib.import_module(module.rpartition(".")[0])
-    spec = importlib.util.spec_from_file_location(module, path)
-    assert spec is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[module] = made
-    try:
-        exec(compile(source, path, "exec", dont_inherit=True), made.__dict__)
-    except BaseException:
-        del sys.modules[module]
-        raise
-    return made
-
-
-@contextmanager
-def _first_on_path(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-
-
-def _told(error: Exception) -> str:
-    """Return what an error says, and where it was raised."""
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error}"
-    at = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error}, {Path(at.filename).name} line {at.lineno}"
