@@ -98,8 +98,10 @@ def test_a_table_of_the_months_of_the_file_and_another_replicate(tmp_path, capsy
     (["--out", "folder", "--replicate", "-1"], "replicate: must be at least 0 (got -1)\n"),
     (["--months", "-1"], "--set: simulation.months: must be at least 0 (got -1)\n"),
     (["--months", "601"], "--set: simulation.months: must be at most 600 (got 601)\n"),
-    (["--set", "simulation.policy=oracle"], "--set: simulation.policy: the oracle's true effects are computed by "
-                                            "`churnsim run` only; name another policy\n"),
+    (["--set", "simulation.policy=oracle"], "--set: simulation.policy: a list of kind oracle cannot be made in "
+                                            "partitions, `churnsim run` makes it; name a policy of kind none, "
+                                            "everyone, everyone_capacity, random, churn_risk, risk_value, uplift, "
+                                            "profit_lift, rules, value_tier, uplift_value\n"),
     (["--engine", "threads", "--set", "simulation.policy=random"],
      "engine threads: the models of a campaign share state within a process; choose processes, serial or dask, or "
      "simulate without simulation.policy\n"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from small_world import load_small
 
 from churnsim.errors import ConfigError
-from churnsim.experiment.settings import policy_sections
+from churnsim.experiment.policy_cells import policy_sections
 
 CHECKS = {
     # experiment
@@ -30,11 +32,29 @@ CHECKS = {
     "uplift.learners.stay.outcome=margin_months": "uplift.learners.stay.outcome: t_logistic learns 0/1 outcomes only; "
     "use stayed (got margin_months)",
     "uplift.min_reach_prob=0.0": "uplift.min_reach_prob: must be more than 0 (got 0.0)",
-    "policies.everyone.offer=null": "policies.everyone.offer: is needed by a policy of kind everyone; add it",
-    "policies.everyone.channel=null": "policies.everyone.channel: is needed by a policy of kind everyone; add it",
-    "policies.uplift_value.learner=null": "policies.uplift_value.learner: is needed by a policy of kind uplift_value; "
-    "add it",
-    "policies.random.offer=discount_30": "policies.random.offer: is not used by a policy of kind random; remove it",
+    "policies.everyone.offer=null": "policies.everyone.offer: expected text (got null)",
+    "policies.x={kind: uplift_value}": "policies.x.learner: missing; add it",
+    "policies.random.offer=discount_30": "policies.random.offer: unknown key (got 'discount_30'). Allowed keys: kind",
+    "policies.x={kind: rules, match: []}": "policies.x.match: must have at least 1 item (got 0)",
+    "policies.x={kind: rules, match: [{rule: w3, offer: discount_30, channel: call}]}": "policies.x.match[0].rule: no "
+    "rule 'w3'; there are usage_fell_20, usage_fell_50, usage_fell_80, usage_fell_each_month, usage_stays_low, "
+    "bill_fell_20, complaints_rising, rival_ads, w1, w1_or, w2",
+    "policies.x={kind: value_tier, tiers: [{least_margin_amount: 1.0, offer: discount_30, channel: fax}]}":
+    "policies.x.tiers[0].channel: no channel 'fax'; there are call, sms",
+    "policies.x={kind: readable, imitates: oracle}": "policies.x.imitates: 'oracle' is of kind oracle, which cannot be "
+    "imitated; name one of none, everyone, everyone_capacity, random, churn_risk, risk_value, uplift_value",
+    "policies.x={kind: readable, imitates: uplift}": "policies.x.imitates: no policy 'uplift'; there are none, "
+    "everyone, everyone_capacity, random, churn_risk, risk_value, uplift_value. Did you mean 'uplift_value'?",
+    "campaign.limits.segments={young: {by: {}}}": "campaign.limits.segments.young.by: name at least one column and its "
+    "value",
+    "campaign.limits.segments={young: {by: {age: old}}}": "campaign.limits.segments.young.by.age: no such column; there "
+    "are customer_type, region, locality, payment, usage_scenario, acquisition_channel, building_access",
+    "campaign.limits.segments={young: {by: {payment: prepay}}}": "campaign.limits.segments.young.by.payment: no payment "
+    "'prepay'; there are postpaid, prepaid. Did you mean 'prepaid'?",
+    "campaign.limits.segments={young: {by: {region: north}}}": "campaign.limits.segments.young.by.region: no region "
+    "'north'; give its number",
+    "campaign.limits.segments={young: {by: {payment: prepaid}, least: 2, most: 1}}":
+    "campaign.limits.segments.young.most: must be at least least (2; got 1)",
     "policies.everyone.offer=gift": "policies.everyone.offer: no offer 'gift'; there are discount_30, contract_device, "
     "service_recovery",
     "policies.everyone.channel=fax": "policies.everyone.channel: no channel 'fax'; there are call, sms",
@@ -47,8 +67,9 @@ CHECKS = {
     "record.panel_share=1.5": "record.panel_share: must be at most 1 (got 1.5)",
     "simulation.policy=best": "simulation.policy: no policy 'best'; there are none, everyone, everyone_capacity, "
     "random, churn_risk, risk_value, uplift_value, oracle",
-    "simulation.policy=oracle": "simulation.policy: the oracle's true effects are computed by `churnsim run` only; "
-    "name another policy",
+    "simulation.policy=oracle": "simulation.policy: a list of kind oracle cannot be made in partitions, `churnsim run` "
+    "makes it; name a policy of kind none, everyone, everyone_capacity, random, churn_risk, risk_value, uplift, "
+    "profit_lift, rules, value_tier, uplift_value",
     "simulation={policy: random, months: 8}": "simulation.months: must be above the campaign month "
     "(lifecycle.history_months, 8) when there is a campaign (got 8)",
     "simulation.months=-1": "simulation.months: must be at least 0 (got -1)",
@@ -96,7 +117,7 @@ def test_a_simulation_may_end_where_its_snapshot_does_and_one_month_after_its_ca
 
 def test_only_budgeted_policies_depend_on_the_budget() -> None:
     rich, poor = (load_small(f"campaign.budget_amount={amount}").experiment for amount in (9.0, 1.0))
-    depends = {name: policy_sections(rich, name) != policy_sections(poor, name) for name in rich.policies}
+    depends = {name: policy_sections(rich, name, Path()) != policy_sections(poor, name, Path()) for name in rich.policies}
     assert depends == {
         "none": False,
         "everyone": False,
@@ -108,7 +129,8 @@ def test_only_budgeted_policies_depend_on_the_budget() -> None:
         "oracle": True,
     }
     late = load_small("campaign.deadline_days=20.0").experiment
-    assert policy_sections(late, "everyone") != policy_sections(load_small().experiment, "everyone")
+    assert policy_sections(late, "everyone", Path()) != policy_sections(
+        load_small().experiment, "everyone", Path())
 
 
 def test_plain_data_has_the_keys_of_the_file() -> None:

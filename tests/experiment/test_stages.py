@@ -133,11 +133,11 @@ def test_the_plan_knows_every_arm(world: World, cells: dict[str, Cell]) -> None:
     names = [f"{offer} by {channel}" for offer in tried for channel in ("call", "sms")]
     assert [arm.name for arm in plan.arms] == names
     assert [arm.offer_code for arm in plan.arms] == [1, 1, 2, 2, 3, 3]
-    assert plan.pilot_channel == "call" and set(plan.months) == {"value", "stay"}
+    assert plan.pilot_channel == "call" and set(plan.kept) == set(plan.effects) == {"value", "stay"}
     call, sms = plan.arm("discount_30", "call"), plan.arm("discount_30", "sms")
     # What a message keeps is what a call keeps, as much less often as its offer is taken.
-    for months in plan.months.values():
-        assert months[:, sms] == pytest.approx(months[:, call] * plan.accept[:, sms] / plan.accept[:, call])
+    for effects in plan.effects.values():
+        assert effects[:, sms] == pytest.approx(effects[:, call] * plan.accept[:, sms] / plan.accept[:, call])
     table = Observed(base, MONTH)
     for channel, kind in (("call", "live"), ("sms", "batch")):
         for offer in tried:

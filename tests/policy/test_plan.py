@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from churnsim.policy.plan import ROWS, Arm, Plan
+from churnsim.policy.plan import NAMED, ROWS, Arm, Plan
 from churnsim.uplift.best import BestCampaign
 
 ARMS = (Arm("gift", 1, "call"), Arm("device", 2, "call"))
@@ -18,11 +18,13 @@ def plan_of(*ids: int) -> Plan:
     id_ = np.array(ids)
     columns = {
         name: np.column_stack([id_, id_ + 100.0 * k]) for k, name in enumerate(
-            ("reach", "contact_cost", "accept", "offer_cost"), start=1)}
+            ("reach", "contact_cost", "minutes", "accept", "offer_cost"), start=1)}
     allowed = np.column_stack([np.ones(len(id_), bool), id_ % 2 == 0])
-    months = {"value": columns["reach"] / 7.0, "stay": columns["reach"] / 9.0}
-    return Plan(ids=id_, arms=ARMS, allowed=allowed, **columns, risk=id_ / 1000.0, margin=id_ * 2.0, months=months,
-                best=BEST, pilot_channel="call")
+    named = {name: {"value": columns["reach"] / k, "stay": columns["reach"] / (k + 2)}
+             for k, name in enumerate(("effects", "kept"), start=7)}
+    return Plan(ids=id_, arms=ARMS, allowed=allowed, **columns, risk=id_ / 1000.0, margin=id_ * 2.0,
+                segment=(id_ % 3).astype(np.int32), **named, flags={"w1": id_ % 5 == 0}, best=BEST,
+                pilot_channel="call")
 
 
 def test_some_rows() -> None:
@@ -32,8 +34,9 @@ def test_some_rows() -> None:
     alone = plan_of(10, 7)
     for name in ROWS:
         assert np.array_equal(getattr(some, name), getattr(alone, name)), name
-    assert {name: months.tolist() for name, months in some.months.items()} == {
-        name: months.tolist() for name, months in alone.months.items()}
+    for group in NAMED:
+        assert {name: values.tolist() for name, values in getattr(some, group).items()} == {
+            name: values.tolist() for name, values in getattr(alone, group).items()}
     assert (some.arms, some.best, some.pilot_channel) == (plan.arms, plan.best, plan.pilot_channel)
     # How many there were stays known, however often some are taken.
     assert plan.may_be_listed() == (4, 3) and plan.listable is None
@@ -43,7 +46,7 @@ def test_some_rows() -> None:
 
 def test_every_field_of_rows_is_taken() -> None:
     """A field that comes later is not forgotten: those that are no rows are named here."""
-    assert {field.name for field in fields(Plan)} - set(ROWS) == {"arms", "months", "best", "pilot_channel", "listable"}
+    assert {field.name for field in fields(Plan)} - {*ROWS, *NAMED} == {"arms", "best", "pilot_channel", "listable"}
 
 
 def test_parts_put_together() -> None:
@@ -51,6 +54,9 @@ def test_parts_put_together() -> None:
     found, expected = Plan.concat(parts), plan_of(7, 10)
     for name in ROWS:
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
-    assert np.array_equal(found.months["stay"], expected.months["stay"])
+    for group in NAMED:
+        assert list(getattr(found, group)) == list(getattr(expected, group))
+        for name, values in getattr(found, group).items():
+            assert np.array_equal(values, getattr(expected, group)[name]), (group, name)
     assert found.listable == (3 + 1 + 2, 2 + 1 + 1)
     assert found.best == BEST and found.pilot_channel == "call"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,12 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from churnsim.core.draws import make_key, stream, uniform
 from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import Arm, Plan
-from churnsim.policy.policies import Choice, choose, shortlist
-from churnsim.policy.settings import BUDGETED, Kind, PolicySettings
+from churnsim.policy.choice import Choice, Situation
+from churnsim.policy.choices import Limits
+from churnsim.policy.policies import choose, shortlist
+from churnsim.policy.settings import BUDGETED, IN_PARTS, KINDS, PolicySettings
 from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.models import RANKINGS
 
@@ -50,31 +54,50 @@ def made_plan(**changes: Any) -> Plan:
         "offer_cost": np.tile([4.0, 4.0, 40.0, 40.0], (n, 1)),
         "risk": np.array([0.1, 0.5, 0.2, 0.4, 0.3]),
         "margin": np.array([100.0, 10.0, 30.0, 20.0, 0.0]),
+        "minutes": np.tile([4.0, 1.0, 4.0, 1.0], (n, 1)),
+        "segment": np.full(n, -1, np.int32),
         "months": {"value": np.zeros((n, 4))},
-        "best": {ranking: BestCampaign("gift", 1.0, 1.0) for ranking in RANKINGS},
+        "flags": {"w1": np.zeros(n, bool)},
+        "best": best_at(1.0),
         "pilot_channel": "call",
     }
-    return Plan(**{**values, **changes})
+    values |= changes
+    # Months of margin that a contact keeps, and what they are worth.
+    months = values.pop("months")
+    kept = {name: values["margin"][:, None] * each for name, each in months.items()}
+    return Plan(**{"effects": months, "kept": kept, **values})
 
 
 def best_at(depth: float, offer: str = "gift") -> Mapping[str, BestCampaign]:
-    return {ranking: BestCampaign(offer, depth, 1.0) for ranking in RANKINGS}
+    return {ranking: BestCampaign(offer, depth, 1.0) for ranking in (*RANKINGS, "uplift.value", "profit_lift.value")}
 
 
-def settings_of(kind: Kind) -> PolicySettings:
-    extra: dict[str, str] = {}
-    if kind in ("everyone", "everyone_capacity"):
-        extra = {"offer": "gift", "channel": "call"}
-    if kind == "uplift_value":
-        extra = {"learner": "value"}
-    return PolicySettings(kind=kind, **extra)
+EXTRA: dict[str, dict[str, Any]] = {
+    **{kind: {"offer": "gift", "channel": "call"} for kind in ("everyone", "everyone_capacity")},
+    **{kind: {"learner": "value"} for kind in ("uplift", "profit_lift", "uplift_value", "budget_staff")},
+    "rules": {"match": [{"rule": "w1", "offer": "gift", "channel": "sms"}]},
+    "value_tier": {"tiers": [{"least_margin_amount": 25.0, "offer": "device", "channel": "call"},
+                             {"least_margin_amount": 5.0, "offer": "gift", "channel": "sms"}]},
+}
+ONE_LIST = tuple(kind for kind in KINDS if kind in (*IN_PARTS, "budget_staff", "oracle"))
+KEEP_TO_BUDGET = tuple(kind for kind in ONE_LIST if kind in BUDGETED)
+
+
+def settings_of(kind: str, **changes: Any) -> PolicySettings:
+    plain = {"kind": kind, **EXTRA.get(kind, {}), **changes}
+    return TypeAdapter[PolicySettings](PolicySettings).validate_json(json.dumps(plain))
+
+
+def given_of(plan: Plan, *, budget: float = 1e9, key: Any = KEY, **limits: Any) -> Situation:
+    return Situation(plan, Limits(budget, **limits), key)
 
 
 def chosen(
-    kind: Kind, plan: Plan | None = None, *, budget: float = 1e9, truth: TrueEffects = HIDDEN, key: Any = KEY
+    kind: str, plan: Plan | None = None, *, budget: float = 1e9, truth: TrueEffects = HIDDEN, key: Any = KEY,
+    **limits: Any,
 ) -> Choice:
     plan = made_plan() if plan is None else plan
-    return choose(settings_of(kind), plan, budget=budget, key=key, truth=truth)
+    return choose(settings_of(kind), given_of(plan, budget=budget, key=key, **limits), truth=truth)
 
 
 def test_planned_cost_and_value_by_hand() -> None:
@@ -93,7 +116,7 @@ def test_none_lists_nobody() -> None:
 
 
 @pytest.mark.parametrize("kind", ["everyone", "everyone_capacity"])
-def test_everyone_is_all_who_may_be_given_the_offer(kind: Kind) -> None:
+def test_everyone_is_all_who_may_be_given_the_offer(kind: str) -> None:
     allowed = np.ones((5, 4), bool)
     allowed[2, CALL_GIFT] = False
     found = chosen(kind, made_plan(allowed=allowed), budget=0.0)
@@ -143,7 +166,7 @@ def test_depth_is_of_those_who_may_and_the_offer_is_the_pilots_best() -> None:
 
 @pytest.mark.parametrize("kind", ["random", "churn_risk", "risk_value"])
 @pytest.mark.parametrize("budget", [0.0, 1.99])
-def test_a_budget_below_the_first_contact_gives_an_empty_list(kind: Kind, budget: float) -> None:
+def test_a_budget_below_the_first_contact_gives_an_empty_list(kind: str, budget: float) -> None:
     found = chosen(kind, budget=budget)
     assert (found.arm == -1).all() and found.planned_spend == 0.0
     assert found.note == f"empty list: the budget of {budget:.2f} is below the first contact"
@@ -188,7 +211,7 @@ def test_uplift_respects_who_may_be_contacted() -> None:
 
 
 def test_the_truth_is_for_the_oracle_alone() -> None:
-    for kind in ("none", "everyone", "everyone_capacity", *BUDGETED):
+    for kind in ONE_LIST:
         if kind != "oracle":
             chosen(kind, truth=HIDDEN)
     with pytest.raises(AssertionError, match="a policy read the true net_value"):
@@ -215,6 +238,9 @@ def worlds(draw: st.DrawFn) -> tuple[Plan, TrueEffects, float]:
         offer_cost=10 * rng.random((n, 4)),
         risk=rng.random(n),
         margin=100 * rng.normal(size=n),
+        minutes=rng.exponential(size=(n, 4)),
+        segment=np.full(n, -1, np.int32),
+        flags={"w1": rng.random(n) < 0.5},
         months={"value": rng.normal(size=(n, 4))},
         best=best_at(float(rng.choice([0.1, 0.5, 1.0])), str(rng.choice(["gift", "device"]))),
     )
@@ -231,7 +257,7 @@ def test_the_oracle_is_best_within_its_gap_and_all_keep_to_the_budget(case: tupl
         worth = np.where(plan.allowed, truth.net_value, 0.0).max(axis=1)
         assert truth.of_list(best.arm) == pytest.approx(np.maximum(worth, 0.0).sum()) and best.gap == 0.0
     most = truth.of_list(best.arm) + best.gap
-    for kind in BUDGETED:
+    for kind in KEEP_TO_BUDGET:
         found = chosen(kind, plan, budget=budget, truth=truth)
         assert truth.of_list(found.arm) <= most + 1e-9, kind
         rows = np.flatnonzero(found.arm >= 0)
@@ -262,6 +288,9 @@ def parted(draw: st.DrawFn) -> tuple[Plan, list[np.ndarray[Any, Any]], float]:
         offer_cost=10 * some(n, 4),
         risk=some(n),
         margin=100 * some(n) - 20,
+        minutes=some(n, 4),
+        segment=np.full(n, -1, np.int32),
+        flags={"w1": rng.random(n) < 0.5},
         months={"value": some(n, 4)},
         best=best_at(draw(st.sampled_from([0.05, 0.3, 0.5, 1.0])), draw(st.sampled_from(["gift", "device"]))),
     )
@@ -275,10 +304,10 @@ def as_one_part(plan: Plan, rows: np.ndarray[Any, Any]) -> Plan:
     return replace(plan.take(rows), listable=None)
 
 
-@pytest.mark.parametrize("kind", ["none", "everyone", "everyone_capacity", *(k for k in BUDGETED if k != "oracle")])
+@pytest.mark.parametrize("kind", IN_PARTS)
 @given(case=parted(), one_by_one=st.booleans())
 def test_the_list_of_the_shortlists_is_the_list_of_all(
-    kind: Kind, case: tuple[Plan, list[np.ndarray[Any, Any]], float], one_by_one: bool
+    kind: str, case: tuple[Plan, list[np.ndarray[Any, Any]], float], one_by_one: bool
 ) -> None:
     """The same list, priorities, spend, gap and note to the bit, whatever the parts and however they are merged."""
     plan, parts, budget = case
@@ -287,11 +316,11 @@ def test_the_list_of_the_shortlists_is_the_list_of_all(
     some: Plan | None = None
     for rows in parts:
         part = as_one_part(plan, rows)
-        part = part.take(shortlist(policy, part, budget=budget, key=KEY))
+        part = part.take(shortlist(policy, given_of(part, budget=budget)))
         some = part if some is None else Plan.concat([some, part])
         some = some.take(np.argsort(some.ids))
         if one_by_one:
-            some = some.take(shortlist(policy, some, budget=budget, key=KEY))
+            some = some.take(shortlist(policy, given_of(some, budget=budget)))
     assert some is not None and some.listable == tuple(plan.allowed.sum(axis=0))
     found = chosen(kind, some, budget=budget)
     assert (found.planned_spend, found.gap, found.note) == (whole.planned_spend, whole.gap, whole.note)
@@ -304,12 +333,13 @@ def test_the_list_of_the_shortlists_is_the_list_of_all(
 def test_a_shortlist_is_no_longer_than_the_budget_buys_and_one_more() -> None:
     # A gift costs 2 and the dearest arm 11: 6 buys three, and what could be bought for 17 is on the shortlist.
     plan = made_plan(**{name: np.tile(getattr(made_plan(), name), (10, 1)) for name in (
-        "allowed", "reach", "contact_cost", "accept", "offer_cost")}, ids=np.arange(50),
+        "allowed", "reach", "contact_cost", "minutes", "accept", "offer_cost")}, ids=np.arange(50),
+        segment=np.full(50, -1, np.int32), flags={},
         risk=np.arange(50.0), margin=np.ones(50), months={"value": np.zeros((50, 4))})
-    assert shortlist(settings_of("churn_risk"), plan, budget=6.0, key=KEY).tolist() == list(range(42, 50))
-    assert shortlist(settings_of("none"), plan, budget=6.0, key=KEY).tolist() == []
-    assert shortlist(settings_of("everyone"), plan, budget=6.0, key=KEY).tolist() == list(range(50))
-    assert shortlist(settings_of("uplift_value"), plan, budget=6.0, key=KEY).tolist() == []
+    assert shortlist(settings_of("churn_risk"), given_of(plan, budget=6.0)).tolist() == list(range(42, 50))
+    assert shortlist(settings_of("none"), given_of(plan, budget=6.0)).tolist() == []
+    assert shortlist(settings_of("everyone"), given_of(plan, budget=6.0)).tolist() == list(range(50))
+    assert shortlist(settings_of("uplift_value"), given_of(plan, budget=6.0)).tolist() == []
 
 
 def test_the_pilots_depth_is_of_all_and_not_of_a_shortlist() -> None:

@@ -79,11 +79,7 @@ def _order_hours(orders: Orders, names: set[str], channels: Mapping[str, LiveCha
             channel = channels[name]
             found = planned_reach(channel, habit, capacity=capacity, name=name)
             if isinstance(channel, LiveChannel) and not isinstance(channel, AutomaticChannel) and name in names:
-                crew = [team for team in capacity.teams.values() if name in team.channels]
-                preview = channel.preview_minutes if channel.dialling == "preview" else 0.0
-                minutes = (found.reach * (channel.ring_minutes + channel.handle_minutes_mean / _productivity(crew))
-                           + (found.attempts - found.reach) * channel.no_answer_minutes + found.attempts * preview)
-                hours += float((left * minutes).sum()) / MINUTES_PER_HOUR
+                hours += float((left * found.minutes).sum()) / MINUTES_PER_HOUR
             left = left * (1.0 - found.reach)
     return hours
 

@@ -22,12 +22,15 @@ class PlannedReach:
         Probability to be reached.
     attempts
         Expected attempts.
+    minutes
+        Expected minutes of staff, or of lines; messages, of a channel that sends them.
     cost_amount
         Expected contact cost, in the currency, not rounded.
     """
 
     reach: Float64
     attempts: Float64
+    minutes: Float64
     cost_amount: Float64
 
 
@@ -54,7 +57,7 @@ def planned_reach(
     """
     if isinstance(channel, BatchChannel):
         attempts = np.ones(len(habit))
-        return PlannedReach(np.minimum(channel.read_prob * habit, 1.0), attempts,
+        return PlannedReach(np.minimum(channel.read_prob * habit, 1.0), attempts, attempts,
                             attempts * channel.cost_per_attempt_amount)
     staff = hired_staff(name, channel, capacity)
     mean_prob = np.average(channel.answer_prob_by_hour, weights=agent_hours_by_hour(name, channel, capacity))
@@ -65,4 +68,6 @@ def planned_reach(
     minutes = (reach * channel.handle_minutes_mean / staff.productivity
                + (attempts - reach) * channel.no_answer_minutes)
     time_amount = minutes / MINUTES_PER_HOUR * staff.cost_per_hour_amount + minutes * channel.cost_per_minute_amount
-    return PlannedReach(reach, attempts, attempts * channel.cost_per_attempt_amount + time_amount)
+    preview = channel.preview_minutes if channel.dialling == "preview" else 0.0
+    busy = minutes + reach * channel.ring_minutes + attempts * preview
+    return PlannedReach(reach, attempts, busy, attempts * channel.cost_per_attempt_amount + time_amount)

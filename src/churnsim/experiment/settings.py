@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from churnsim.campaign.limits import check_limits
 from churnsim.campaign.settings import CampaignSettings, PilotSettings
 from churnsim.capacity.checks import check_capacity
 from churnsim.capacity.settings import CapacitySettings, Channel
@@ -21,7 +22,8 @@ from churnsim.lifecycle.record_settings import GROUPS, RecordSettings
 from churnsim.lifecycle.settings import MOST_CAUSES, LifecycleSettings, check_lifecycle
 from churnsim.offers.checks import check_offers
 from churnsim.offers.settings import Offer
-from churnsim.policy.settings import BUDGETED, PolicySettings
+from churnsim.policy.checks import channels_of, check_policies
+from churnsim.policy.settings import IN_PARTS, PolicySettings
 from churnsim.population.settings import PopulationSettings, check_population
 from churnsim.signals.settings import SignalsSettings
 from churnsim.uplift.settings import UpliftSettings
@@ -169,7 +171,7 @@ def _check_sections(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     yield from check_market(experiment.market)
     tickets = experiment.campaign.tickets.channel
     used = dict.fromkeys((*experiment.campaign.channels, experiment.pilot.channel, *((tickets,) if tickets else ()),
-                          *(p.channel for p in experiment.policies.values() if p.channel)))
+                          *channels_of(experiment.policies.values())))
     known = [name for name in used if name in experiment.channels]
     yield from check_capacity(experiment.channels, experiment.capacity, known,
                               months=dict.fromkeys((experiment.pilot.start_month, experiment.campaign_month)))
@@ -184,8 +186,10 @@ def _check_sections(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     for key, values in experiment.sweep.items():
         if not values:
             yield ("sweep", key), "give at least one value"
-    for name, policy in experiment.policies.items():
-        yield from _check_policy(name, policy, experiment)
+    yield from check_limits(experiment.campaign.limits)
+    yield from check_policies(
+        experiment.policies, offers=experiment.campaign.offers, channels=experiment.campaign.channels,
+        learners=tuple(experiment.uplift.learners))
 
 
 def _check_campaign(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
@@ -283,8 +287,13 @@ def _check_simulation(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     at = ("simulation", "policy")
     if simulation.policy not in experiment.policies:
         yield at, f"no policy {simulation.policy!r}; there are {', '.join(experiment.policies)}"
-    elif experiment.policies[simulation.policy].kind == "oracle":
-        yield at, "the oracle's true effects are computed by `churnsim run` only; name another policy"
+    elif (kind := experiment.policies[simulation.policy].kind) not in IN_PARTS:
+        yield at, (f"a list of kind {kind} cannot be made in partitions, `churnsim run` makes it; name a policy of kind "
+                   f"{', '.join(IN_PARTS)}")
+    elif experiment.campaign.limits.segments and (kind == "uplift_value"
+                                                  or any(s.least for s in experiment.campaign.limits.segments.values())):
+        yield (("campaign", "limits", "segments"), "least numbers, and segments of a list of kind uplift_value, cannot "
+               "be kept in partitions; set simulation.policy to null, or take them out")
     if simulation.months <= experiment.campaign_month:
         yield (("simulation", "months"), "must be above the campaign month (lifecycle.history_months, "
                f"{experiment.campaign_month}) when there is a campaign (got {simulation.months})")
@@ -303,29 +312,3 @@ def _check_word_of_mouth(experiment: Experiment) -> Iterator[tuple[KeyPath, str]
                "one of the two")
     if simulation.policy is not None:
         yield (("simulation", "policy"), f"{COUPLED}; set simulation.policy or market.word_of_mouth to null")
-
-
-def _check_policy(name: str, policy: PolicySettings, experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
-    at = ("policies", name)
-    named = policy.kind in ("everyone", "everyone_capacity")
-    for key, wanted in (("offer", named), ("channel", named), ("learner", policy.kind == "uplift_value")):
-        value = getattr(policy, key)
-        if wanted and value is None:
-            yield (*at, key), f"is needed by a policy of kind {policy.kind}; add it"
-        if not wanted and value is not None:
-            yield (*at, key), f"is not used by a policy of kind {policy.kind}; remove it"
-    for key, table in (("offer", experiment.campaign.offers), ("channel", experiment.campaign.channels),
-                       ("learner", experiment.uplift.learners)):
-        value = getattr(policy, key)
-        if value is not None and value not in table:
-            yield (*at, key), f"no {key} {value!r}; there are {', '.join(table)}"
-
-
-def policy_sections(experiment: Experiment, name: str) -> dict[str, Any]:
-    """Return what a policy's result depends on beyond its world: its settings; the budget if budgeted."""
-    policy = experiment.policies[name]
-    campaign = experiment.campaign.model_dump(mode="json")
-    if policy.kind not in BUDGETED:
-        campaign.pop("budget_amount")
-    return {"policy": policy.model_dump(mode="json"), "campaign": campaign,
-            "evaluation": experiment.evaluation.model_dump(mode="json")}

@@ -20,15 +20,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from churnsim.core.columns import Subscribers
 from churnsim.core.executor import processors
 from churnsim.evaluation.ledger import Bookkeeper, ledger_frame
-from churnsim.experiment.stages import campaign_metrics, fit_models, make_plan, resolve, work_list
+from churnsim.experiment.stages import below, campaign_metrics, fit_models, make_plan, resolve, situation, work_list
 from churnsim.experiment.store import Cell, Store
 from churnsim.experiment.world import World
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.events import Events
 from churnsim.lifecycle.reasons import add_reasons
-from churnsim.policy.plan import ROWS, Plan
+from churnsim.policy.plan import NAMED, ROWS, Plan
 from churnsim.policy.policies import choose, shortlist
-from churnsim.policy.settings import PolicySettings
+from churnsim.policy.settings import PolicySettings, rules_read
 from churnsim.uplift.models import Models
 
 if TYPE_CHECKING:
@@ -78,14 +78,15 @@ def fitted_models(store: Store, key: str) -> Models:
 
 def shortlisted(world: World, base: Subscribers, fitted: Models) -> Arrays:
     """Return a partition's shortlist: its part of the plan, and the subscribers as the campaign month starts."""
-    e, settings = world.experiment, _policy(world)
-    plan = make_plan(world, fitted, base, learners=(settings.learner,) if settings.learner else ())
-    rows = shortlist(settings, plan, budget=e.campaign.budget_amount, key=world.key)
+    settings = _policy(world)
+    learner = getattr(settings, "learner", None)
+    plan = make_plan(world, fitted, base, learners=() if learner is None else (learner,), rules=rules_read(settings))
+    rows = shortlist(settings, situation(world, plan))
     short, some = plan.take(rows), base.take(rows)
     assert short.listable is not None
     arrays: Arrays = {"listable": np.array(short.listable)}
     arrays |= {f"plan.{name}": getattr(short, name) for name in ROWS}
-    arrays |= {f"months.{name}": values for name, values in short.months.items()}
+    arrays |= {f"{group}.{name}": values for group in NAMED for name, values in getattr(short, group).items()}
     arrays |= {f"base.{name}": values for name, values in some.columns.items()}
     return arrays
 
@@ -103,7 +104,7 @@ def work_campaign(simulation: Simulation, parts: Sequence[str], models: str) -> 
     e, world = simulation.experiment, simulation.world()
     settings = _policy(world)
     plan, base = _whole_shortlist(world, simulation.store, parts, fitted_models(simulation.store, models))
-    choice = choose(settings, plan, budget=e.campaign.budget_amount, key=world.key)
+    choice = choose(settings, situation(world, plan))
     wave = work_list(world, settings, plan, choice, base)
     touched = base.take(wave.touched)
     books, in_time = resolve(world, touched, wave, threads=processors())
@@ -141,7 +142,7 @@ def _whole_shortlist(world: World, store: Store, parts: Sequence[str], fitted: M
     bases = []
     for part in parts:
         arrays = store.arrays(part, starting=("plan.ids", "base."))
-        base = Subscribers(world.engine.schema, arrays["plan.ids"], _below("base.", arrays))
+        base = Subscribers(world.engine.schema, arrays["plan.ids"], below("base.", arrays))
         bases.append(base.take(np.flatnonzero(np.isin(base.ids, plan.ids, assume_unique=True))))
     whole = Subscribers.concat(bases)
     return plan, whole.take(np.argsort(whole.ids, kind="stable"))
@@ -155,9 +156,10 @@ def _whole_plan(world: World, store: Store, parts: Sequence[str], fitted: Models
     """
     known: list[Plan] = []
     for number, part in enumerate(parts, start=1):
-        arrays = store.arrays(part, starting=("listable", "plan.", "months."))
-        columns = {name: arrays[f"plan.{name}"] for name in ROWS}
-        known.append(Plan(arms=world.arms(), **columns, months=_below("months.", arrays), best=fitted.best,
+        arrays = store.arrays(part, starting=("listable", "plan.", *(f"{name}." for name in NAMED)))
+        columns: dict[str, Any] = {name: arrays[f"plan.{name}"] for name in ROWS}
+        columns |= {name: below(f"{name}.", arrays) for name in NAMED}
+        known.append(Plan(arms=world.arms(), **columns, best=fitted.best,
                           pilot_channel=world.experiment.pilot.channel, listable=tuple(arrays["listable"].tolist())))
         if number == len(parts) or sum(len(plan.ids) for plan in known) > MERGED_ROWS:
             known = [_merged(world, known)]
@@ -168,11 +170,7 @@ def _merged(world: World, plans: Sequence[Plan]) -> Plan:
     """Return the shortlist of several shortlists, by id."""
     plan = Plan.concat(plans)
     plan = plan.take(np.argsort(plan.ids, kind="stable"))
-    return plan.take(shortlist(_policy(world), plan, budget=world.experiment.campaign.budget_amount, key=world.key))
-
-
-def _below(prefix: str, arrays: Arrays) -> Arrays:
-    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
+    return plan.take(shortlist(_policy(world), situation(world, plan)))
 
 
 def _ledger(touched: Subscribers, books: Bookkeeper) -> pa.Table:

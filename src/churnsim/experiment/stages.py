@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import spearmanr
 
+from churnsim.campaign.limits import segment_of
 from churnsim.campaign.money import monthly_margin, offer_cost
 from churnsim.campaign.pilot import run_pilot
-from churnsim.campaign.response import acceptance_prob, odds_factor
+from churnsim.campaign.response import acceptance_prob, accepts, odds_factor
 from churnsim.campaign.tickets import Tickets, propose_tickets
 from churnsim.campaign.wave import Assignment, Wave, nobody_assigned, planned_contact_time, run_wave
 from churnsim.core.columns import Schema, Subscribers
@@ -31,17 +32,19 @@ from churnsim.evaluation.ledger import (
     ledger_frame,
 )
 from churnsim.evaluation.tenure_churn import tenure_churn
-from churnsim.evaluation.truth import expected_effects, responses
+from churnsim.evaluation.truth import expected_effects, realised_responses, responses
 from churnsim.experiment.store import Cell
 from churnsim.experiment.world import World
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.drivers.tenure import states_at
 from churnsim.policy.oracle import TrueEffects
-from churnsim.policy.plan import Plan
-from churnsim.policy.policies import Choice, choose
+from churnsim.policy.choice import Choice, Situation
+from churnsim.policy.plan import NAMED, ROWS, Plan
+from churnsim.policy.policies import choose
 from churnsim.policy.settings import PolicySettings
 from churnsim.population.categories import STATES
 from churnsim.signals.observe import features, listed_rows, observe
+from churnsim.signals.rules import RULES
 from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.models import Models
 
@@ -101,7 +104,7 @@ def plan(world: World, history_cell: Cell) -> Cell:
     """Run the pilot, learn from it, and predict for the subscribers of the campaign."""
     models = fit_models(world)
     base = decision_base(history_cell, world.engine.schema)
-    arrays = _predictions(world, models, base)
+    arrays = _predictions(world, models, base, rules=tuple(RULES))
     best = {name: [b.offer, b.depth_share, b.value_amount] for name, b in models.best.items()}
     return Cell({"best": best, "monthly_rate": models.base_rate}, arrays, {"pilot": models.report})
 
@@ -123,16 +126,17 @@ def fit_models(world: World) -> Models:
                   key=make_key(seed=e.seed, replicate=world.replicate, purpose="learner"))
 
 
-def _predictions(world: World, models: Models, base: Subscribers, learners: Collection[str] | None = None
-                 ) -> dict[str, npt.NDArray[Any]]:
+def _predictions(world: World, models: Models, base: Subscribers, learners: Collection[str] | None = None,
+                 rules: Collection[str] = ()) -> dict[str, npt.NDArray[Any]]:
     """Return what the operator knows of `base` at the start of the campaign month: the arrays of a plan."""
     e = world.experiment
     table = observe(base, month=e.campaign_month, settings=e.signals, key=world.key)
-    reach, contact_cost, allowed = world.reach(table)
+    plans = world.reach(table)
     arms = world.arms()
     pilot_arm = [k for k, arm in enumerate(arms) if arm.channel == e.pilot.channel]
     lost = table["state"] == STATES.index("churned")
-    predicted = models.predict(features(table), planned_reach=reach[:, pilot_arm[0]], learners=learners, lost=lost)
+    predicted = models.predict(features(table), planned_reach=plans.reach[:, pilot_arm[0]], learners=learners,
+                               lost=lost)
     column = [e.campaign.offers.index(arm.offer) for arm in arms]
     factor = np.array([odds_factor(e.offers[arm.offer], arm.channel, e.channels)
                        / odds_factor(e.offers[arm.offer], e.pilot.channel, e.channels) for arm in arms])
@@ -141,17 +145,20 @@ def _predictions(world: World, models: Models, base: Subscribers, learners: Coll
     # [assumption].
     share = np.divide(accept, predicted.accept[:, column], out=np.zeros_like(accept), where=accept > 0)
     cost = offer_cost(table, world.offers, e.campaign.offers, rate_annual=e.evaluation.discount_rate_annual)
-    arrays = {"reach": reach, "contact_cost": contact_cost, "allowed": allowed, "accept": accept,
-              "offer_cost": cost[:, column], "risk": predicted.risk, "lost": lost,
-              "margin": monthly_margin(table, e.lifecycle.cost_to_serve)}
+    margin = monthly_margin(table, e.lifecycle.cost_to_serve)
+    arrays = {"reach": plans.reach, "contact_cost": plans.contact_cost, "minutes": plans.minutes,
+              "allowed": plans.allowed, "accept": accept, "offer_cost": cost[:, column], "risk": predicted.risk,
+              "lost": lost, "margin": margin, "segment": segment_of(table, e.campaign.limits)}
     for name, months in predicted.months.items():
-        arrays[f"months.{name}"] = months[:, column] * share
-    return arrays
+        arrays[f"effects.{name}"] = months[:, column] * share
+        arrays[f"kept.{name}"] = margin[:, None] * arrays[f"effects.{name}"]
+    return arrays | {f"flags.{name}": RULES[name](table) for name in rules}
 
 
-def make_plan(world: World, models: Models, base: Subscribers, *, learners: Collection[str]) -> Plan:
-    """Return what the operator knows of `base` at the start of the campaign month, by the named learners."""
-    return _plan(world, _predictions(world, models, base, learners), models.best, base.ids)
+def make_plan(world: World, models: Models, base: Subscribers, *, learners: Collection[str],
+              rules: Collection[str]) -> Plan:
+    """Return what the operator knows of `base` at the start of the campaign month, by the named learners and rules."""
+    return _plan(world, _predictions(world, models, base, learners, rules), models.best, base.ids)
 
 
 def _scale_odds(prob: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -167,11 +174,15 @@ def load_plan(world: World, cell: Cell, ids: Ids) -> Plan:
 
 
 def _plan(world: World, arrays: Mapping[str, npt.NDArray[Any]], best: Mapping[str, BestCampaign], ids: Ids) -> Plan:
-    months = {name.removeprefix("months."): values for name, values in arrays.items() if name.startswith("months.")}
-    fields = ("reach", "contact_cost", "allowed", "accept", "offer_cost", "risk", "margin")
-    columns: dict[str, Any] = {name: arrays[name] for name in fields}
-    return Plan(ids=ids, arms=world.arms(), **columns, months=months, best=best,
+    columns: dict[str, Any] = {name: arrays[name] for name in ROWS if name != "ids"}
+    named: dict[str, Any] = {name: below(f"{name}.", arrays) for name in NAMED}
+    return Plan(ids=ids, arms=world.arms(), **columns, **named, best=best,
                 pilot_channel=world.experiment.pilot.channel)
+
+
+def below(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
 
 
 def truth(world: World, history_cell: Cell) -> Cell:
@@ -183,15 +194,12 @@ def truth(world: World, history_cell: Cell) -> Cell:
     base = decision_base(history_cell, world.engine.schema)
     month = e.campaign_month
     table = observe(base, month=month, settings=e.signals, key=world.key)
-    reach, contact_cost, allowed = world.reach(table)
-    accept = np.column_stack([
-        acceptance_prob(e.offers[arm.offer], base, engine=world.engine, month=month,
-                        channel_factor=odds_factor(e.offers[arm.offer], arm.channel, e.channels))
-        for arm in world.arms()])
+    plans = world.reach(table)
     found = responses(base, world.inner_engines(), e.evaluation, offers=e.campaign.offers, month=month,
                       contact_time=planned_contact_time(e.signals.list_delay_days))
-    effects = expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()], accept=accept,
-                               reach=reach, contact_cost=contact_cost)
+    effects = expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()],
+                               accept=_true_acceptance(world, base), reach=plans.reach,
+                               contact_cost=plans.contact_cost)
     present = base["departure_time"] > month
     books = Bookkeeper(e.evaluation, world.offers, start=month, n=len(base), arms=1)
     tickets = propose_tickets(base, e.campaign.tickets, engine=world.engine, channels=e.channels, capacity=e.capacity,
@@ -200,11 +208,33 @@ def truth(world: World, history_cell: Cell) -> Cell:
                      months=e.evaluation.horizon_months, observe=books.observe)
     reference = books.worlds[0]
     arrays = {"net_value": effects.net_value, "net_value_se": effects.net_value_se,
-              "staying": effects.staying, "allowed": allowed, "monthly": reference.monthly,
+              "staying": effects.staying, "allowed": plans.allowed, "monthly": reference.monthly,
               "still_active": reference.still_active[:, present].sum(axis=1),
               **({} if tickets is None else tickets.arrays())}
-    rows = [_arm_truth(arm.name, effects, allowed, k) for k, arm in enumerate(world.arms())]
+    rows = [_arm_truth(arm.name, effects, plans.allowed, k) for k, arm in enumerate(world.arms())]
     return Cell({"subscribers": len(base), "on_network": int(present.sum())}, arrays, {"arms": pd.DataFrame(rows)})
+
+
+def realised_effects(world: World, base: Subscribers) -> TrueEffects:
+    """Return what listing each subscriber for each arm does in the world's own future, under planned reach."""
+    e, month = world.experiment, world.experiment.campaign_month
+    table = observe(base, month=month, settings=e.signals, key=world.key)
+    plans = world.reach(table)
+    found = realised_responses(base, world.engine, e.evaluation, offers=e.campaign.offers, month=month,
+                               contact_time=planned_contact_time(e.signals.list_delay_days))
+    takes = np.column_stack([accepts(arm.offer, prob, base.ids, key=world.key, month=month)
+                             for arm, prob in zip(world.arms(), _true_acceptance(world, base).T, strict=True)])
+    return expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()],
+                            accept=takes.astype(np.float64), reach=plans.reach, contact_cost=plans.contact_cost)
+
+
+def _true_acceptance(world: World, base: Subscribers) -> npt.NDArray[np.float64]:
+    """Return the probability that each subscriber accepts each arm once contacted, (n, arms)."""
+    e = world.experiment
+    return np.column_stack([
+        acceptance_prob(e.offers[arm.offer], base, engine=world.engine, month=e.campaign_month,
+                        channel_factor=odds_factor(e.offers[arm.offer], arm.channel, e.channels))
+        for arm in world.arms()])
 
 
 def _arm_truth(name: str, effects: TrueEffects, allowed: npt.NDArray[np.bool_], k: int) -> dict[str, Any]:
@@ -226,7 +256,8 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     base = decision_base(history_cell, world.engine.schema)
     knows = load_plan(world, plan_cell, base.ids)
     effects = TrueEffects(*(truth_cell.arrays[key] for key in ("net_value", "net_value_se", "staying")))
-    choice = choose(settings, knows, budget=e.campaign.budget_amount, key=world.key, truth=effects)
+    known = realised_effects(world, base) if settings.kind == "clairvoyant" else effects
+    choice = choose(settings, situation(world, knows), truth=known)
     wave = work_list(world, settings, knows, choice, base, Tickets.of(e.campaign.tickets, truth_cell.arrays))
     touched = base.take(wave.touched)
     books, in_time = resolve(world, touched, wave)
@@ -240,8 +271,14 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     frames = {"ledger": ledger_frame(touched.ids, *books.worlds), "contacts": wave.log.attempts.to_pandas(),
               "monthly": _monthly(books, truth_cell), "lists": _lists(knows, choice, effects),
               **({"calls": wave.log.calls.to_pandas()} if e.capacity.inbound else {}),
-              **({} if wave.tickets is None else {"tickets": wave.tickets.frame()})}
+              **({} if wave.tickets is None else {"tickets": wave.tickets.frame()}), **choice.tables}
     return Cell({"metrics": metrics, "note": choice.note, **squares}, {}, frames)
+
+
+def situation(world: World, plan: Plan) -> Situation:
+    """Return what a policy is given: the plan, the limits of the campaign month, the centre to try lists in."""
+    e = world.experiment
+    return Situation(plan, world.limits(month=e.campaign_month), world.key, policies=e.policies, folder=world.folder)
 
 
 def work_list(world: World, settings: PolicySettings, plan: Plan, choice: Choice, base: Subscribers,

@@ -20,7 +20,8 @@ from churnsim.core.compiled import source_digest
 from churnsim.core.executor import Pool, run_jobs
 from churnsim.errors import ConfigError, ResultsError
 from churnsim.experiment.load import Loaded
-from churnsim.experiment.settings import Experiment, policy_sections
+from churnsim.experiment.policy_cells import policy_sections
+from churnsim.experiment.settings import Experiment
 from churnsim.experiment.store import Store
 from churnsim.lifecycle.plugin import driver_digests
 
@@ -89,7 +90,7 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
     world = world_reads(e, folder)
     planning = {name: plain[name] for name in PLAN_SECTIONS}
     evaluation = plain["evaluation"]
-    campaign = {name: plain["campaign"][name] for name in ("offers", "channels", "lost_months")}
+    campaign = {name: plain["campaign"][name] for name in ("offers", "channels", "lost_months", "limits")}
     listed = {"silent_days": plain["signals"]["silent_days"], "lost_months": plain["campaign"]["lost_months"]}
 
     def key(stage: str, replicate: int, needs: tuple[str, ...], reads: Mapping[str, Any]) -> str:
@@ -108,7 +109,7 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
         yield Task(judge, "truth", scenario, replicate, None, (first,), e, folder)
         for name in e.policies:
             needs = (first, knows, judge)
-            own = key("policy", replicate, needs, policy_sections(e, name))
+            own = key("policy", replicate, needs, policy_sections(e, name, folder))
             yield Task(own, "policy", scenario, replicate, name, needs, e, folder)
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from churnsim.campaign.limits import may_be_listed, segment_limits
 from churnsim.campaign.pilot import may_contact
 from churnsim.capacity.plan import planned_reach
+from churnsim.capacity.supply import supplies
+from churnsim.core.clock import HOURS_PER_MONTH, days_to_hours
 from churnsim.core.columns import Subscribers
 from churnsim.core.draws import Key, make_key
 from churnsim.experiment.settings import Experiment
@@ -21,12 +24,31 @@ from churnsim.lifecycle.market import arrivals, make_market
 from churnsim.lifecycle.plugin import load_drivers
 from churnsim.lifecycle.record import Labels
 from churnsim.offers.table import OfferTable, offer_table
+from churnsim.policy.choices import Limits, Resource
 from churnsim.policy.plan import Arm
 from churnsim.population.generate import OpeningTerms, entrant_ids, evaluation_ids, generate, pilot_ids
 from churnsim.population.table import ImportedTable, bootstrap, read_table
 from churnsim.signals.observe import Observed
 
 Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What the operator plans with, (n, arms) each.
+
+    Attributes
+    ----------
+    reach, contact_cost, minutes
+        Planned probability of contact, its cost, and minutes of staff (messages, of channels that send them).
+    allowed
+        Who may be given each arm.
+    """
+
+    reach: Float64
+    contact_cost: Float64
+    minutes: Float64
+    allowed: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -154,19 +176,32 @@ class World:
         return tuple(Arm(name, self.offers.code(name), channel) for name in campaign.offers
                      for channel in campaign.channels)
 
-    def reach(self, table: Observed) -> tuple[Float64, Float64, npt.NDArray[np.bool_]]:
-        """Return planned reach, planned contact cost and who may be given each arm, (n, arms) each."""
+    def reach(self, table: Observed) -> Reach:
+        """Return planned reach and cost, and who may be given which arm."""
         e = self.experiment
         arms = self.arms()
-        reach, cost = np.empty((len(table), len(arms))), np.empty((len(table), len(arms)))
+        reach, cost, minutes = (np.empty((len(table), len(arms))) for _ in range(3))
         allowed = np.empty((len(table), len(arms)), bool)
+        free = may_be_listed(table, e.campaign.limits, key=self.key)
         for k, arm in enumerate(arms):
             channel = e.channels[arm.channel]
             habit = table["read_habit" if channel.kind == "batch" else "answer_habit"].astype(np.float64)
             plan = planned_reach(channel, habit, capacity=e.capacity, name=arm.channel)
-            reach[:, k], cost[:, k] = plan.reach, plan.cost_amount
-            allowed[:, k] = may_contact(table, channel.kind) & self.offers.eligible(arm.offer, table, month=table.month)
-        return reach, cost, allowed
+            reach[:, k], cost[:, k], minutes[:, k] = plan.reach, plan.cost_amount, plan.minutes
+            allowed[:, k] = (free & may_contact(table, channel.kind)
+                             & self.offers.eligible(arm.offer, table, month=table.month))
+        return Reach(reach, cost, minutes, allowed)
+
+    def limits(self, *, month: int) -> Limits:
+        """Return what a list of a month must keep: the budget, the staff until the deadline, segments."""
+        e, arms = self.experiment, self.arms()
+        start = float(month * HOURS_PER_MONTH)
+        found = supplies(e.campaign.channels, channels=e.channels, capacity=e.capacity, month=month,
+                         start_hours=start + days_to_hours(e.signals.list_delay_days),
+                         end_hours=start + days_to_hours(e.campaign.deadline_days))
+        resources = tuple(Resource(each.name, each.amount, tuple(float(arm.channel in each.channels) for arm in arms),
+                                   each.unit) for each in found)
+        return Limits(e.campaign.budget_amount, resources, segment_limits(e.campaign.limits))
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from churnsim.core.compiled import njit
 from churnsim.errors import DataError
+from churnsim.policy.choices import Segment
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -141,8 +143,11 @@ def budget_path(values: ArrayLike, costs: ArrayLike, *, allowed: ArrayLike | Non
     )
 
 
-def fill_by_rank(order: ArrayLike, cost: ArrayLike, budget: float) -> NDArray[np.bool_]:
+def fill_by_rank(order: ArrayLike, cost: ArrayLike, budget: float, *, segment: ArrayLike | None = None,
+                 segments: Sequence[Segment] = ()) -> NDArray[np.bool_]:
     """Take people in rank order, each with one given arm, and stop before the spend would pass the budget.
+
+    A segment's least number comes first, in rank order; who would be one more than its most is passed over.
 
     Parameters
     ----------
@@ -152,22 +157,28 @@ def fill_by_rank(order: ArrayLike, cost: ArrayLike, budget: float) -> NDArray[np
         Planned cost of each row's arm, at least 0.
     budget : float
         Money, at least 0; may be infinite.
+    segment : (n,) int array, optional
+        Position of each row's segment in `segments`, -1 for none. Default: none.
+    segments
+        Least and most subscribers of each segment.
 
     Returns
     -------
     (n,) bool array
-        Who is taken: always the first rows of `order`.
+        Who is taken: without segments always the first rows of `order`.
 
     Raises
     ------
     DataError
         If `order` repeats a row or names one that is not there, a ranked cost is negative or not finite, or
-        the budget is negative or NaN.
+        the budget is negative or NaN; or a segment's least number is more than can be taken.
 
     Examples
     --------
     >>> fill_by_rank([2, 0, 1], [5, 1, 4], 9)
     array([ True, False,  True])
+    >>> fill_by_rank([2, 0, 1], [5, 1, 4], 9, segment=[0, -1, 0], segments=[Segment("students", most=1)])
+    array([False,  True,  True])
     """
     _check_budget(budget)
     costs = np.asarray(cost, dtype=np.float64)
@@ -176,10 +187,32 @@ def fill_by_rank(order: ArrayLike, cost: ArrayLike, budget: float) -> NDArray[np
     if wrong.any():
         row = ranked[wrong].min()
         raise DataError(f"cost of row {row}: must be a finite number of at least 0 (got {costs[row]})")
+    if segments:
+        ranked, first = _by_segment(ranked, np.asarray(segment), segments)
     taken = np.searchsorted(np.cumsum(costs[ranked]), budget * (1 + _SUM_ROUNDING), side="right")
+    if segments and taken < first:
+        wanted = ", ".join(f"{each.name} (at least {each.least:,})" for each in segments if each.least)
+        raise DataError(f"segments {wanted}: the budget of {budget:,.2f} buys {taken:,} of the {first:,} subscribers; "
+                        "lower the least numbers or raise the budget")
     mask = np.zeros(len(costs), dtype=np.bool_)
     mask[ranked[:taken]] = True
     return mask
+
+
+def _by_segment(ranked: Integers, segment: Integers, segments: Sequence[Segment]) -> tuple[Integers, int]:
+    """Return who may be taken, those of the least numbers first, and how many these are."""
+    of = segment[ranked]
+    place = np.empty(len(ranked), np.int64)
+    for code in range(-1, len(segments)):
+        mine = np.flatnonzero(of == code)
+        place[mine] = np.arange(len(mine))
+        if code >= 0 and len(mine) < segments[code].least:
+            raise DataError(f"segment {segments[code].name}: at least {segments[code].least:,} subscribers must be "
+                            f"listed, but only {len(mine):,} can be; lower the least number")
+    least = np.array([*(each.least for each in segments), 0], dtype=np.float64)[of]
+    most = np.array([*(each.most for each in segments), np.inf])[of]
+    must = place < least
+    return np.concatenate([ranked[must], ranked[~must & (place < most)]]), int(must.sum())
 
 
 @njit

@@ -37,11 +37,14 @@ class Resource:
     per_effort
         (A,) how much of it one unit of an arm's effort takes, at least 0: 1 for a team that makes the calls of
         the arm, 0 for a team that does not.
+    unit
+        What it is counted in, for tables.
     """
 
     name: str
     capacity: float
     per_effort: tuple[float, ...]
+    unit: str = "minutes"
 
     def __post_init__(self) -> None:
         if not self.capacity >= 0:

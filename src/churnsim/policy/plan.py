@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnsim.policy.choices import Choices, choices
 from churnsim.uplift.best import BestCampaign
 
 Float64 = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-ROWS = ("ids", "allowed", "reach", "contact_cost", "accept", "offer_cost", "risk", "margin")
+ROWS = ("ids", "allowed", "reach", "contact_cost", "minutes", "accept", "offer_cost", "risk", "margin", "segment")
+NAMED = ("effects", "kept", "flags")
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,20 @@ class Plan:
         (n, A): eligible for the offer, contactable, with consent.
     reach, contact_cost
         (n, A): planned probability and cost of contact, with no regard for queues.
+    minutes
+        (n, A): expected staff minutes of giving each arm; messages, of channels that send them.
     accept, offer_cost
         (n, A): predicted acceptance given contact; planned cost on acceptance.
     risk, margin
         (n,): predicted chance of leaving; monthly margin.
-    months
-        learner -> (n, A): discounted months of margin that a contact keeps.
+    segment
+        (n,): position of the segment in ``campaign.limits.segments``, -1 for none.
+    effects
+        learner -> (n, A): effect of a contact in units of the learner's outcome.
+    kept
+        learner -> (n, A): discounted margin that a contact keeps, before the cost of the offer.
+    flags
+        warning rule -> (n,) bool: whom it flags.
     best
         Ranking -> the offer and depth that did best on the pilot.
     pilot_channel
@@ -64,11 +74,15 @@ class Plan:
     allowed: Flags
     reach: Float64
     contact_cost: Float64
+    minutes: Float64
     accept: Float64
     offer_cost: Float64
     risk: Float64
     margin: Float64
-    months: Mapping[str, Float64]
+    segment: npt.NDArray[np.int32]
+    effects: Mapping[str, Float64]
+    kept: Mapping[str, Float64]
+    flags: Mapping[str, Flags]
     best: Mapping[str, BestCampaign]
     pilot_channel: str
     listable: tuple[int, ...] | None = None
@@ -80,22 +94,28 @@ class Plan:
 
     def planned_value(self, learner: str) -> Float64:
         """Learned net value of each arm, (n, A): reach x (margin kept - accepted offers) - contacts."""
-        kept = self.margin[:, None] * self.months[learner]
-        return self.reach * (kept - self.accept * self.offer_cost) - self.contact_cost
+        return self.reach * (self.kept[learner] - self.accept * self.offer_cost) - self.contact_cost
+
+    def choices(self, value: Float64) -> Choices:
+        """Return who may be given which arm, what it is worth (n, A), costs and takes of staff."""
+        return choices(value, self.planned_cost, effort=self.minutes, allowed=self.allowed, segment=self.segment)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Plan:
         """Return the plan of some rows as a shortlist, which keeps how many there were."""
         fields: dict[str, Any] = {name: getattr(self, name)[rows] for name in ROWS}
-        return replace(self, **fields, months={name: values[rows] for name, values in self.months.items()},
-                       listable=self.may_be_listed())
+        named: dict[str, Any] = {name: {key: values[rows] for key, values in getattr(self, name).items()}
+                                 for name in NAMED}
+        return replace(self, **fields, **named, listable=self.may_be_listed())
 
     @staticmethod
     def concat(plans: Sequence[Plan]) -> Plan:
         """Return the plan of several shortlists of one campaign, in order."""
         fields: dict[str, Any] = {name: np.concatenate([getattr(plan, name) for plan in plans]) for name in ROWS}
-        months = {name: np.concatenate([plan.months[name] for plan in plans]) for name in plans[0].months}
+        named: dict[str, Any] = {
+            name: {key: np.concatenate([getattr(plan, name)[key] for plan in plans]) for key in getattr(plans[0], name)}
+            for name in NAMED}
         counts = np.sum([plan.may_be_listed() for plan in plans], axis=0)
-        return replace(plans[0], **fields, months=months, listable=tuple(counts.tolist()))
+        return replace(plans[0], **fields, **named, listable=tuple(counts.tolist()))
 
     def may_be_listed(self) -> tuple[int, ...]:
         """Return how many subscribers may be given each arm."""

@@ -12,3 +12,8 @@ class BestCampaign:
     offer: str
     depth_share: float
     value_amount: float
+
+
+def campaign_name(kind: str, learner: str) -> str:
+    """Return the name under which the best campaign of a ranking by a learner's effects is known."""
+    return f"{kind}.{learner}"

@@ -1,0 +1,116 @@
+"""How much work teams and channels can do between two moments of a month: what a plan may ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from churnsim.capacity.calendar import all_teams, batch_opening, month_start, serving, team_hours
+from churnsim.capacity.calls import mean_calls
+from churnsim.capacity.chance import MINUTES_PER_HOUR
+from churnsim.capacity.settings import BatchChannel, CapacitySettings, LiveChannel, Team
+from churnsim.core.clock import HOURS_PER_DAY
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Work that some channels can do together.
+
+    Attributes
+    ----------
+    name
+        The teams, or the channel that sends messages.
+    channels
+        Whose work counts against it.
+    amount
+        Minutes of staff, callers taken off; messages.
+    unit
+        "minutes" or "messages".
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    amount: float
+    unit: str
+
+
+def supplies(names: Sequence[str], *, channels: Mapping[str, LiveChannel | BatchChannel], capacity: CapacitySettings,
+             month: int, start_hours: float, end_hours: float) -> list[Supply]:
+    """Return what limits the work of channels between two moments of a month.
+
+    Of live channels: for each set of them, what the teams that serve any of them can do together, which suffices for
+    work that can be shared out among them (Hall's condition). Agents are counted at work inside the set's calling
+    windows, absences taken off, less the expected work of callers whom no other team could serve.
+
+    Parameters
+    ----------
+    names
+        Channels of the plan.
+    start_hours, end_hours
+        On the centre's clock, within the month.
+    """
+    span = start_hours, end_hours
+    found = []
+    for name in names:
+        channel = channels[name]
+        if isinstance(channel, BatchChannel):
+            opening = batch_opening(channel, month=month)
+            hours = sum(_overlap((a, b), span) for a, b in zip(opening.starts, opening.ends, strict=True))
+            found.append(Supply(name, (name,), hours * channel.throttle_per_hour, "messages"))
+    live = {name: channel for name in names if isinstance(channel := channels[name], LiveChannel)}
+    return [*_of_teams(live, capacity, month, span), *found]
+
+
+def _of_teams(live: Mapping[str, LiveChannel], capacity: CapacitySettings, month: int, span: tuple[float, float]
+              ) -> Iterator[Supply]:
+    """Yield the supply of each set of live channels, larger ones in place of smaller ones with the same teams."""
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for size in range(1, len(live) + 1):
+        for some in combinations(live, size):
+            teams = tuple(name for name in all_teams(live, capacity)
+                          if any(name in serving(each, live[each], capacity) for each in some))
+            known[teams] = some if set(known.get(teams, ())) <= set(some) else known[teams]
+    every = all_teams(live, capacity)
+    for teams, some in known.items():
+        minutes = sum(_minutes(every[name], {each: live[each] for each in some}, capacity, month, span)
+                      for name in teams) - _callers(teams, capacity, month, span)
+        yield Supply(" and ".join(teams), some, max(minutes, 0.0), "minutes")
+
+
+def _minutes(team: Team, live: Mapping[str, LiveChannel], capacity: CapacitySettings, month: int,
+             span: tuple[float, float]) -> float:
+    """Return the minutes that a team's agents can call on any of some channels."""
+    hours = 0.0
+    for start, end in team_hours(team, capacity, month=month):
+        windows = [live[name].calling_window_hours for name in team.channels if name in live]
+        hours += sum(_overlap((max(start, span[0]), min(end, span[1])), part) for part in _days(windows, start, end))
+    return hours * MINUTES_PER_HOUR * team.agents * (1.0 - team.absence_prob)
+
+
+def _days(windows: Sequence[tuple[float, float]], start: float, end: float) -> Iterator[tuple[float, float]]:
+    """Yield the hours inside any of the windows on the days that a stretch touches."""
+    for day in range(int(start // HOURS_PER_DAY), int(end // HOURS_PER_DAY) + 1):
+        at = 0.0
+        for low, high in sorted(windows):
+            if high > at:
+                yield HOURS_PER_DAY * day + max(low, at), HOURS_PER_DAY * day + high
+                at = high
+
+
+def _callers(teams: Sequence[str], capacity: CapacitySettings, month: int, span: tuple[float, float]) -> float:
+    """Return the expected minutes of callers whom these teams alone serve."""
+    total = 0.0
+    for name, stream in capacity.inbound.items():
+        crew = {key: team for key, team in capacity.teams.items() if name in team.inbound and team.agents}
+        if crew and set(crew) <= set(teams):
+            first, last = (round(moment - month_start(month)) for moment in span)
+            calls = float(mean_calls(stream, start_weekday=capacity.start_weekday, month=month)[first:last].sum())
+            agents = sum(team.agents for team in crew.values())
+            productivity = sum(team.agents * team.productivity for team in crew.values()) / agents
+            total += calls * stream.handle.mean_minutes / productivity
+    return total
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
+    return max(min(one[1], other[1]) - max(one[0], other[0]), 0.0)

@@ -1,0 +1,69 @@
+"""Policies that look for the best list: over all offers and channels, under a budget, staff and segments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churnsim.policy.allocate import budget_path
+from churnsim.policy.choice import Choice, Situation
+from churnsim.policy.choices import Limits
+from churnsim.policy.prices import PricedPlan, plan_by_prices
+from churnsim.policy.ranked import empty_note
+from churnsim.policy.settings import BudgetStaff, UpliftValue
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+
+def uplift_value(settings: UpliftValue, given: Situation) -> Choice:
+    """Spend the budget where the learned value a unit of money is highest; stop where nothing is worth its cost."""
+    return by_money(given, given.plan.planned_value(settings.learner))
+
+
+def budget_staff(settings: BudgetStaff, given: Situation) -> Choice:
+    """Do the same under staff and throttles, and tell what an hour of each would be worth."""
+    return by_prices(given, given.plan.planned_value(settings.learner), given.limits)
+
+
+def by_money(given: Situation, value: Float64) -> Choice:
+    """Return the best list under the budget, and under segments if there are any, for values (n, A)."""
+    plan, limits = given.plan, given.limits
+    if limits.segments:
+        return by_prices(given, value, replace(limits, resources=()))
+    found = budget_path(value, plan.planned_cost, allowed=plan.allowed).at(limits.budget)
+    return _choice(given, value, found.arm, found.spend, found.gap)
+
+
+def by_prices(given: Situation, value: Float64, limits: Limits) -> Choice:
+    """Return the best list under all of some limits, with the price of each."""
+    found = plan_by_prices(given.plan.choices(value), limits)
+    choice = _choice(given, value, found.arm.astype(np.int64), found.spend, max(found.bound - found.value, 0.0))
+    return replace(choice, tables={"prices": price_table(found, limits)})
+
+
+def price_table(found: PricedPlan, limits: Limits) -> pd.DataFrame:
+    """Return a row a limit: how much there is, how much the list takes, and what one more unit would be worth."""
+    rows: list[tuple[str, str, float, float, float, float]] = []
+    if limits.budget < np.inf:
+        rows.append(("budget", "money", 0.0, limits.budget, found.spend, found.prices.money))
+    rows += [(resource.name, resource.unit, 0.0, resource.capacity, float(used), float(price)) for resource, used, price
+             in zip(limits.resources, found.used, found.prices.resources, strict=True)]
+    rows += [(segment.name, "subscribers", float(segment.least), segment.most, float(listed), float(price))
+             for segment, listed, price
+             in zip(limits.segments, found.listed, found.prices.segments, strict=True)]
+    return pd.DataFrame(rows, columns=["limit", "unit", "least", "most", "used", "shadow_price_amount"])
+
+
+def _choice(given: Situation, value: Float64, arm: Int64, spend: float, gap: float) -> Choice:
+    plan = given.plan
+    rows = np.flatnonzero(arm >= 0)
+    priority = np.zeros(len(arm))
+    priority[rows] = value[rows, arm[rows]]
+    worth = plan.allowed & (value > 0)
+    note = "" if len(rows) else ("nothing is worth its cost" if not worth.any()
+                                 else empty_note(plan.planned_cost[worth], given.limits.budget))
+    return Choice(arm, priority, spend, gap, note)
