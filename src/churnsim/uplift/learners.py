@@ -1,4 +1,4 @@
-"""Effects per subscriber and arm, learned from a randomised trial: the one door to causalml.
+"""Effects per subscriber and arm, learned from a trial: the one door to causalml.
 
 What causalml decides in silence is decided here in the open: assignment probabilities are always handed over,
 effect columns come back in the order of the config instead of the alphabet, and numpy's global random state
@@ -10,30 +10,46 @@ from __future__ import annotations
 
 import difflib
 import logging
+import pickle
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from churnsim.config.paths import dotted
 from churnsim.errors import ConfigError, DataError
-from churnsim.signals.linear import RowwiseLogistic, RowwiseRidge
-from churnsim.uplift.linear_effects import LinearEffects, doubly_robust_effects, two_model_effects
+from churnsim.uplift.estimators import OwnEffects, OwnModel, base_model, fit_own_effects, load_estimator
+from churnsim.uplift.learners_budget import call_within
+from churnsim.uplift.learners_data import (
+    Codes,
+    Float64,
+    Propensity,
+    feature_matrix,
+    propensity_by_row,
+    trial_arrays,
+)
+from churnsim.uplift.learners_effects import Effects, ForestEffects, meta_effects
+from churnsim.uplift.learners_kinds import (
+    FORESTS,
+    arm_names,
+    arm_shares,
+    forest_columns,
+    forest_weights,
+    unfitted,
+)
+from churnsim.uplift.settings import BINARY_KINDS, Learner, LearnerKind, check_estimator
 
-Float64 = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int64]
-
-LEARNERS: tuple[str, ...] = ("t_logistic", "t_ridge", "s_lightgbm", "x_lightgbm", "dr_ridge")
-
-# The doubly robust learner fits each arm on thirds of its rows; far fewer rows could leave a third empty.
-MIN_ROWS_PER_ARM = 30
+LEARNERS: tuple[str, ...] = get_args(LearnerKind)
 
 _one_at_a_time = threading.RLock()
 
@@ -52,9 +68,9 @@ class FittedLearner:
 
     arms: tuple[str, ...]
     columns: tuple[str, ...]
-    _model: Any = field(repr=False)
-    _share_against_control: Mapping[str, float] = field(repr=False)
+    _effects: Effects | OwnEffects = field(repr=False)
     _seed: int = field(repr=False)
+    _estimator: tuple[str, Path] | None = field(default=None, repr=False)
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the effect of each arm against control on each subscriber, in units of the outcome.
@@ -72,7 +88,8 @@ class FittedLearner:
         Raises
         ------
         DataError
-            A feature is missing, not a number, or not finite.
+            A feature is missing, not a number, or not finite; an estimator of one's own fails or predicts no
+            finite numbers.
         """
         missing = [name for name in self.columns if name not in X.columns]
         if missing:
@@ -80,16 +97,27 @@ class FittedLearner:
         matrix = feature_matrix(X.loc[:, list(self.columns)])
         if not len(matrix):
             return pd.DataFrame(columns=list(self.arms), index=X.index, dtype=np.float64)
-        if isinstance(self._model, LinearEffects):
-            return pd.DataFrame(self._model.predict(matrix), index=X.index, columns=list(self.arms))
         with _isolated(self._seed):
-            effects = self._model.predict(
-                X=matrix, p=_by_row(self._share_against_control, len(matrix)), verbose=False
-            )
-        groups = [str(group) for group in self._model.t_groups]
-        assert sorted(groups) == sorted(self.arms), f"causalml fitted {groups}, asked for {self.arms}"
-        in_config_order = np.asarray(effects, dtype=np.float64)[:, [groups.index(arm) for arm in self.arms]]
-        return pd.DataFrame(in_config_order, index=X.index, columns=list(self.arms))
+            if isinstance(self._effects, OwnEffects):
+                found = self._effects.predict(pd.DataFrame(matrix, X.index, columns=list(self.columns)))
+            else:
+                found = self._effects.predict(matrix)
+        return pd.DataFrame(found, index=X.index, columns=list(self.arms))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pack the models, so that what they need can be imported before they are unpacked."""
+        if self._estimator is not None:
+            load_estimator(*self._estimator)
+        return {**self.__dict__, "_effects": (isinstance(self._effects, ForestEffects), pickle.dumps(self._effects))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Import what the models need, and unpack them."""
+        is_forest, packed = state["_effects"]
+        if state["_estimator"] is not None:
+            load_estimator(*state["_estimator"])
+        if is_forest:
+            _causalml("tree")
+        self.__dict__.update({**state, "_effects": pickle.loads(packed)})
 
 
 def fit(
@@ -99,20 +127,28 @@ def fit(
     *,
     treatment: npt.ArrayLike,
     arms: Sequence[str],
-    propensity: Mapping[str, float],
+    propensity: Propensity,
     seed: int,
+    estimator: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+    most_seconds: float | None = None,
 ) -> FittedLearner:
-    """Learn the effect of each arm against control from a randomised trial.
+    """Learn the effect of each arm against control from a trial, or from a campaign whose targeting is known.
 
-    `t_*`: one outcome model an arm, subtracted. `s_*`: one model an arm with assignment as a feature. `x_*`:
-    effects imputed with the other arm's model (Künzel et al. 2019, doi 10.1073/pnas.1804597116). `dr_*`:
-    regression of cross-fitted doubly robust scores (Kennedy 2023, doi 10.1214/23-EJS2157). Trees have at most
-    8 leaves of at least 200 rows: larger ones lose to a constant at the size of a pilot.
+    `t_*`: one outcome model an arm, subtracted. `s_*`: one model an arm with assignment as a feature; a ridge model
+    gives everybody the same effect. `x_*`: effects imputed with the other arm's model (Künzel et al. 2019, doi
+    10.1073/pnas.1804597116), weighted with the trial's mean propensity. `r_*`: residuals of the outcome on those of
+    assignment (Nie and Wager 2021, doi 10.1093/biomet/asaa076). `dr_*`: regression of cross-fitted doubly robust scores
+    (Kennedy 2023, doi 10.1214/23-EJS2157). Boosted trees are small (`learners_kinds.small_trees`).
+    `uplift_forest` (Rzepakowski and Jaroszewicz 2012, doi 10.1007/s10115-011-0434-0) and `causal_forest` (Athey and
+    Imbens 2016, doi 10.1073/pnas.1510489113): 50 trees of 8 leaves, weighted by 1 / propensity where it differs between
+    rows. `t_*` and `s_*` make no use of propensities.
 
     Parameters
     ----------
     kind
-        One of `LEARNERS`; `t_logistic` wants a 0/1 outcome.
+        One of `LEARNERS`; `t_logistic` and `uplift_forest` want a 0/1 outcome.
     X
         (n,) rows of numeric features without gaps; rows in a fixed order (by id) give fixed folds.
     y
@@ -122,180 +158,131 @@ def fit(
     arms
         Names of all arms, control first.
     propensity
-        Probability of assignment per arm, control included; they sum to one.
+        Probability of assignment per arm, control included: one for all rows, or (n,). They sum to one in each row.
     seed
-        0 to 2**31 - 1.
+        0 to 2**31 - 1; estimators of one's own that have a parameter `random_state` are given it.
+    estimator, options, folder
+        For kinds that end in own: the class as module:Class, its keyword arguments, and the folder in which modules
+        are looked for first (None: the current one).
+    most_seconds
+        Longest wall time of the fit, which then runs in a process of its own; None: any time, in this process.
 
     Raises
     ------
     ConfigError
-        Unknown `kind`, repeated or too few arms, a seed out of range.
+        Unknown `kind`, repeated or too few arms, a seed out of range, an estimator that cannot be had or that this
+        kind does not take.
     DataError
         Propensities that are not probabilities of `arms`, an unknown arm or one with fewer than
-        `MIN_ROWS_PER_ARM` rows, gaps in features or outcome, an outcome `t_logistic` cannot fit.
+        `MIN_ROWS_PER_ARM` rows, gaps in features or outcome, an outcome that the kind cannot fit; the fit took too
+        long, or an estimator of one's own failed.
     """
+    own = _checked_estimator(kind, estimator, options, folder, seed)
+    matrix, outcome, codes = trial_arrays(X, y, treatment=treatment, arms=arms)
+    shares = propensity_by_row(propensity, arms, rows=len(matrix))
+    if kind in BINARY_KINDS or (own is not None and own.classifies):
+        _refuse_non_binary(kind, outcome, codes, arms)
+    names, place = arm_names(codes, arms), (estimator, (folder or Path()).absolute()) if estimator else None
+    if most_seconds is not None:
+        arguments = {"kind": kind, "X": X, "y": outcome, "treatment": names, "arms": tuple(arms),
+                     "propensity": dict(propensity), "seed": seed, "estimator": estimator, "options": options,
+                     "folder": place and place[1]}
+        late = (f"uplift learner {kind}{f' with {estimator}' if estimator else ''}: the fit of {len(X)} rows took "
+                f"longer than most_seconds ({most_seconds:g}) and was ended; allow more seconds, or take fewer rows or "
+                "a faster kind (dr_ridge)")
+        found: FittedLearner = call_within(most_seconds, fit, arguments, prepare=partial(_prepare, kind), late=late)
+        return found
+    effects: Effects | OwnEffects
+    with _isolated(seed), threadpool_limits(1):
+        if place and kind == "own":
+            table = pd.DataFrame(matrix, X.index, columns=X.columns)
+            effects = fit_own_effects(table, outcome, treatment=names, propensity=shares, arms=arms, named=place[0],
+                                      folder=place[1], options=options or {}, seed=seed)
+        elif kind in FORESTS:
+            effects = _fit_forest(kind, matrix, outcome, codes, arms=arms, shares=shares, seed=seed)
+        else:
+            effects = _fit_meta(kind, matrix, outcome, codes, arms=arms, shares=shares, seed=seed, own=own)
+    return FittedLearner(tuple(arms[1:]), tuple(X.columns), effects, seed, place)
+
+
+@dataclass(frozen=True)
+class LearnerFit:
+    """:func:`fit` with everything that the settings of a learner say.
+
+    Parameters
+    ----------
+    learner
+        Settings.
+    folder
+        Folder of the experiment file, whose modules are found first.
+    """
+
+    learner: Learner
+    folder: Path = Path()
+
+    def __call__(self, X: pd.DataFrame, y: npt.ArrayLike, /, *, treatment: npt.ArrayLike, arms: Sequence[str],
+                 propensity: Propensity, seed: int) -> FittedLearner:
+        """Return the fitted learner."""
+        given = self.learner
+        return fit(given.kind, X, y, treatment=treatment, arms=arms, propensity=propensity, seed=seed,
+                   estimator=given.estimator, options=given.options, folder=self.folder,
+                   most_seconds=given.most_seconds)
+
+
+def _checked_estimator(kind: str, estimator: str | None, options: Mapping[str, Any] | None, folder: Path | None,
+                       seed: int) -> OwnModel | None:
+    """Return the base model of kinds that have one of the user's own, refusing what does not fit together."""
     if kind not in LEARNERS:
         near = difflib.get_close_matches(kind, LEARNERS, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Choose one of {', '.join(LEARNERS)}."
         raise ConfigError(f"uplift learner {kind!r} is unknown. {hint}")
     if not 0 <= seed < 2**31:
         raise ConfigError(f"uplift learner seed {seed} is out of range; give one from 0 to 2**31 - 1")
-    matrix, outcome, codes = trial_arrays(X, y, treatment=treatment, arms=arms)
-    shares = propensity_by_arm(propensity, arms)
-    if kind == "t_logistic":
-        _refuse_non_binary(outcome, codes, arms)
-    against_control = {
-        arm: float(share / (share + shares[0])) for arm, share in zip(arms[1:], shares[1:], strict=True)
-    }
-    with _isolated(seed):
-        model = _unfitted(kind, control=arms[0], seed=seed)
-        extra = {"seed": seed} if kind == "dr_ridge" else {}
-        model.fit(
-            X=matrix,
-            treatment=np.asarray(arms)[codes],
-            y=outcome,
-            p=_by_row(against_control, len(matrix)),
-            **extra,
-        )
-    predicts = _what_predicts(kind, model, arms[1:])
-    return FittedLearner(tuple(arms[1:]), tuple(X.columns), predicts, against_control, seed)
+    for path, message in check_estimator(kind, estimator, options or {}):
+        raise ConfigError(f"uplift learner {kind}: {dotted(path)}: {message}")
+    if estimator is None or kind == "own":
+        return None
+    return base_model(kind, estimator, folder=folder or Path(), options=options or {}, seed=seed)
 
 
-def feature_matrix(X: pd.DataFrame) -> Float64:
-    """Return the features as (n, columns) floats, refusing text and gaps.
-
-    Raises
-    ------
-    DataError
-        A column is not numeric or appears twice, or a value is missing or infinite.
-    """
-    if not X.columns.is_unique:
-        twice = X.columns[X.columns.duplicated()][0]
-        raise DataError(f"features hold column {twice!r} twice; drop one of them")
-    for name in X.columns:
-        if not pd.api.types.is_numeric_dtype(X[name].dtype):
-            raise DataError(f"feature {name!r} is of type {X[name].dtype}; encode it as numbers")
-    matrix = X.to_numpy(dtype=np.float64, na_value=np.nan)
-    gaps = np.argwhere(~np.isfinite(matrix))
-    if len(gaps):
-        row, column = gaps[0]
-        raise DataError(
-            f"feature {X.columns[column]!r} is {matrix[row, column]} at row {row} (index {X.index[row]!r}), "
-            f"the first of {len(gaps)} such values; fill or drop them before fitting"
-        )
-    return matrix
-
-
-def trial_arrays(
-    X: pd.DataFrame, y: npt.ArrayLike, *, treatment: npt.ArrayLike, arms: Sequence[str]
-) -> tuple[Float64, Float64, Codes]:
-    """Return a checked trial: features (n, columns), outcome (n,), each row's position in `arms` (n,).
-
-    Raises
-    ------
-    ConfigError
-        Arms are repeated or fewer than two.
-    DataError
-        Lengths differ, a value is missing, an arm is unknown or has fewer than `MIN_ROWS_PER_ARM` rows.
-    """
-    matrix = feature_matrix(X)
-    outcome = np.asarray(y, dtype=np.float64)
-    if outcome.shape != (len(matrix),):
-        raise DataError(f"outcome has shape {outcome.shape} for {len(matrix)} rows; give one value a row")
-    refuse_gaps("outcome", outcome)
-    codes = arm_codes(treatment, arms)
-    if codes.shape != outcome.shape:
-        raise DataError(f"treatment has shape {codes.shape} for {len(matrix)} rows; give one arm a row")
-    for arm, rows in zip(arms, np.bincount(codes, minlength=len(arms)), strict=True):
-        if rows < MIN_ROWS_PER_ARM:
-            raise DataError(
-                f"arm {arm!r} has {rows} rows in the trial; assign at least {MIN_ROWS_PER_ARM}, or drop it"
-            )
-    return matrix, outcome, codes
-
-
-def refuse_gaps(name: str, values: Float64) -> None:
-    """Raise a DataError that shows the first missing or infinite value of an array by its row."""
-    gaps = np.argwhere(~np.isfinite(values))
-    if len(gaps):
-        raise DataError(
-            f"{name} is {values[tuple(gaps[0])]} at row {gaps[0][0]}, the first of {len(gaps)} such values; "
-            "leave out those rows"
-        )
-
-
-def arm_codes(treatment: npt.ArrayLike, arms: Sequence[str]) -> Codes:
-    """Return the position in `arms` of each assigned arm.
-
-    Raises
-    ------
-    ConfigError
-        Arms are repeated or fewer than two.
-    DataError
-        A row names an arm that is not in `arms`.
-
-    >>> arm_codes(["call", "none"], ["none", "gift", "call"])
-    array([2, 0])
-    """
-    if len(arms) < 2 or len(set(arms)) < len(arms):
-        raise ConfigError(f"arms are {list(arms)}; name a control and at least one other arm, each once")
-    names = np.asarray(treatment).astype(str)
-    codes = np.asarray(pd.Index(list(arms)).get_indexer(pd.Index(names)), dtype=np.int64)
-    unknown = np.flatnonzero(codes < 0)
-    if len(unknown):
-        raise DataError(
-            f"treatment is {str(names[unknown[0]])!r} at row {unknown[0]}, not among the arms {list(arms)}; "
-            "add the arm or leave out the row"
-        )
-    return codes
-
-
-def propensity_by_arm(propensity: Mapping[str, float], arms: Sequence[str]) -> Float64:
-    """Return the assignment probabilities in the order of `arms`.
-
-    Raises
-    ------
-    DataError
-        An arm has none, an unknown arm has one, one is not above 0, or they do not sum to one (within 1e-9).
-
-    >>> propensity_by_arm({"call": 0.25, "none": 0.75}, ["none", "call"])
-    array([0.75, 0.25])
-    """
-    if set(propensity) != set(arms):
-        raise DataError(
-            f"propensity is given for {sorted(propensity)}; give one for each of the arms {list(arms)}"
-        )
-    shares = np.array([propensity[arm] for arm in arms], dtype=np.float64)
-    for arm, share in zip(arms, shares, strict=True):
-        if not share > 0.0:
-            raise DataError(f"propensity of arm {arm!r} is {share}; give a share above 0, or drop the arm")
-    if abs(shares.sum() - 1.0) > 1e-9:
-        raise DataError(f"propensity sums to {shares.sum():.9g} over the arms {list(arms)}; it must sum to 1")
-    return shares
-
-
-def ridge() -> Pipeline:
-    """Return an unfitted ridge regression on standardised features; constant columns weigh nothing."""
-    return make_pipeline(StandardScaler(), RowwiseRidge(alpha=1.0))
-
-
-def _refuse_non_binary(outcome: Float64, codes: Codes, arms: Sequence[str]) -> None:
+def _refuse_non_binary(kind: str, outcome: Float64, codes: Codes, arms: Sequence[str]) -> None:
     other = outcome[(outcome != 0.0) & (outcome != 1.0)]
     if len(other):
-        raise DataError(
-            f"t_logistic wants an outcome of 0 and 1, found {other[0]}; use 't_ridge' for amounts"
-        )
+        raise DataError(f"{kind} wants an outcome of 0 and 1, found {other[0]}; use 't_ridge' for amounts")
     for code, arm in enumerate(arms):
         seen = np.unique(outcome[codes == code])
         if len(seen) < 2:
             raise DataError(
-                f"t_logistic wants both outcomes in each arm; arm {arm!r} has only {seen[0]:.0f}; "
+                f"{kind} wants both outcomes in each arm; arm {arm!r} has only {seen[0]:.0f}; "
                 "use 't_ridge' or a larger pilot"
             )
 
 
-def _by_row(share_by_arm: Mapping[str, float], rows: int) -> dict[str, Float64]:
-    return {arm: np.full(rows, share) for arm, share in share_by_arm.items()}
+def _fit_meta(kind: str, matrix: Float64, outcome: Float64, codes: Codes, *, arms: Sequence[str], shares: Float64,
+              seed: int, own: OwnModel | None) -> Effects:
+    letter = kind.partition("_")[0]
+    by_row, means = arm_shares(shares)
+    model = unfitted(kind, _causalml("meta"), control=arms[0], seed=seed, rows=len(matrix), own=own)
+    extra = {"seed": seed} if letter == "dr" else {}
+    model.fit(X=matrix, treatment=arm_names(codes, arms), y=outcome, p={arms[k]: share for k, share in by_row.items()},
+              **extra)
+    groups = sorted(str(group) for group in model.t_groups)
+    assert groups == sorted(arms[1:]), f"causalml fitted {groups}, asked for {list(arms[1:])}"
+    return meta_effects(letter, model, arms[1:], arm_share=means)
+
+
+def _fit_forest(kind: str, matrix: Float64, outcome: Float64, codes: Codes, *, arms: Sequence[str], shares: Float64,
+                seed: int) -> Effects:
+    forest = unfitted(kind, _causalml("tree"), control=arms[0], seed=seed, rows=len(matrix))
+    forest.fit(X=matrix, treatment=codes if kind == "causal_forest" else arm_names(codes, arms), y=outcome,
+               sample_weight=forest_weights(shares, codes))
+    return ForestEffects(forest, forest_columns(forest, arms))
+
+
+def _prepare(kind: str) -> None:
+    """Import what a fit of this kind needs."""
+    if kind != "own":
+        _causalml("tree" if kind in FORESTS else "meta")
 
 
 @contextmanager
@@ -313,53 +300,20 @@ def _isolated(seed: int) -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _meta_learners() -> Any:
-    """Import causalml, kept from restyling matplotlib and from passing on its imports' deprecations."""
+def _causalml(part: str) -> ModuleType:
+    """Import a part of causalml, kept from restyling matplotlib and from passing on its imports' deprecations."""
     import matplotlib
 
+    # What forests import complains in the log that a package for citations is not installed.
+    citations = logging.getLogger("duecredit")
+    level = citations.level
+    citations.setLevel(logging.CRITICAL)
     with matplotlib.rc_context(), warnings.catch_warnings():
         for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", category)
-        from causalml.inference import meta
-    return meta
-
-
-def _unfitted(kind: str, *, control: str, seed: int) -> Any:
-    meta = _meta_learners()
-    if kind == "t_logistic":
-        # Newton reaches the optimum itself, so the result does not hang on a stopping rule.
-        logistic = make_pipeline(
-            StandardScaler(), RowwiseLogistic(solver="newton-cholesky", random_state=seed)
-        )
-        return meta.BaseTClassifier(learner=logistic, control_name=control)
-    if kind == "t_ridge":
-        return meta.BaseTRegressor(learner=ridge(), control_name=control)
-    if kind == "s_lightgbm":
-        return meta.BaseSRegressor(learner=_small_trees(seed), control_name=control)
-    if kind == "x_lightgbm":
-        return meta.BaseXRegressor(learner=_small_trees(seed), control_name=control)
-    return meta.BaseDRRegressor(learner=ridge(), control_name=control)
-
-
-def _what_predicts(kind: str, model: Any, arms: Sequence[str]) -> Any:
-    """Return what tells effects: of linear learners the regressions they are made of, else causalml's model."""
-    if kind == "dr_ridge":
-        return doubly_robust_effects(model, arms)
-    return two_model_effects(model, arms) if kind in ("t_logistic", "t_ridge") else model
-
-
-def _small_trees(seed: int) -> Any:
-    from lightgbm import LGBMRegressor
-
-    return LGBMRegressor(
-        n_estimators=100,
-        learning_rate=0.05,
-        num_leaves=8,
-        min_child_samples=200,
-        random_state=seed,
-        deterministic=True,
-        force_row_wise=True,
-        # More than one thread is an order of magnitude slower wherever the cores are shared.
-        n_jobs=1,
-        verbosity=-1,
-    )
+        if part == "tree":
+            from causalml.inference import tree as found
+        else:
+            from causalml.inference import meta as found
+    citations.setLevel(level)
+    return found  # type: ignore[no-any-return]

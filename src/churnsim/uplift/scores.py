@@ -6,7 +6,7 @@ the learner's spread, and of the average effect, as rows the learner never saw c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Protocol
@@ -16,16 +16,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnsim.errors import ConfigError, DataError
-from churnsim.uplift.learners import (
-    Codes,
-    FittedLearner,
+from churnsim.uplift.learners import FittedLearner
+from churnsim.uplift.learners_data import (
     Float64,
+    Propensity,
     arm_codes,
-    propensity_by_arm,
+    fold_of_row,
+    propensity_by_row,
+    propensity_of,
     refuse_gaps,
-    ridge,
     trial_arrays,
 )
+from churnsim.uplift.learners_kinds import ridge
 
 
 class FitFunction(Protocol):
@@ -39,7 +41,7 @@ class FitFunction(Protocol):
         *,
         treatment: npt.NDArray[np.str_],
         arms: Sequence[str],
-        propensity: Mapping[str, float],
+        propensity: Propensity,
         seed: int,
     ) -> FittedLearner: ...
 
@@ -81,7 +83,7 @@ def doubly_robust_scores(
     *,
     treatment: npt.ArrayLike,
     arms: Sequence[str],
-    propensity: Mapping[str, float],
+    propensity: Propensity,
     outcome_by_arm: Float64,
 ) -> Float64:
     """Return scores whose mean over any group of subscribers estimates the group's effect of each arm.
@@ -117,7 +119,7 @@ def doubly_robust_scores(
            [1.]])
     """
     codes = arm_codes(treatment, arms)
-    shares = propensity_by_arm(propensity, arms)
+    shares = propensity_by_row(propensity, arms, rows=len(codes))
     outcome = np.asarray(y, dtype=np.float64)
     expected = np.asarray(outcome_by_arm, dtype=np.float64)
     wanted = (len(codes), len(arms))
@@ -130,7 +132,7 @@ def doubly_robust_scores(
     refuse_gaps("outcome_by_arm", expected)
     rows = np.arange(len(codes))
     scored = expected.copy()
-    scored[rows, codes] += (outcome - expected[rows, codes]) / shares[codes]
+    scored[rows, codes] += (outcome - expected[rows, codes]) / shares[rows, codes]
     return scored[:, 1:] - scored[:, :1]
 
 
@@ -158,7 +160,7 @@ def cross_fit_outcomes(
         (n, K + 1), in the order of `arms`.
     """
     matrix, outcome, codes = trial_arrays(X, y, treatment=treatment, arms=arms)
-    fold = _fold_of_row(codes, folds=folds, rng=np.random.default_rng(seed))
+    fold = fold_of_row(codes, folds=folds, rng=np.random.default_rng(seed))
     expected = np.empty((len(matrix), len(arms)))
     for held_out in range(folds):
         for code in range(len(arms)):
@@ -175,7 +177,7 @@ def cross_fit_effects(
     *,
     treatment: npt.ArrayLike,
     arms: Sequence[str],
-    propensity: Mapping[str, float],
+    propensity: Propensity,
     folds: int,
     seed: int,
 ) -> Float64:
@@ -200,9 +202,10 @@ def cross_fit_effects(
         (n, K), in units of the outcome.
     """
     matrix, outcome, codes = trial_arrays(X, y, treatment=treatment, arms=arms)
+    propensity_by_row(propensity, arms, rows=len(matrix))
     names = np.asarray(arms)[codes]
     rng = np.random.default_rng(seed)
-    fold = _fold_of_row(codes, folds=folds, rng=rng)
+    fold = fold_of_row(codes, folds=folds, rng=rng)
     effects = np.empty((len(matrix), len(arms) - 1))
     fold_means = np.empty((folds, len(arms) - 1))
     for held_out in range(folds):
@@ -212,7 +215,7 @@ def cross_fit_effects(
             outcome[train],
             treatment=names[train],
             arms=arms,
-            propensity=propensity,
+            propensity=propensity_of(propensity, train),
             seed=int(rng.integers(2**31)),
         )
         predicted = learner.predict(X.loc[~train]).to_numpy()
@@ -321,13 +324,3 @@ def _james_stein(estimate: Float64, se: Float64) -> Float64:
     """Positive part of 1 - se^2 / estimate^2; 0 for an estimate of 0."""
     ratio = np.divide(se, np.abs(estimate), out=np.full_like(estimate, np.inf), where=estimate != 0.0)
     return np.maximum(0.0, 1.0 - ratio**2)
-
-
-def _fold_of_row(codes: Codes, *, folds: int, rng: np.random.Generator) -> Codes:
-    if folds < 2:
-        raise ConfigError(f"folds is {folds}; give 2 or more")
-    fold = np.empty(len(codes), dtype=np.int64)
-    for code in np.unique(codes):
-        rows = np.flatnonzero(codes == code)
-        fold[rng.permutation(rows)] = np.arange(len(rows)) % folds
-    return fold

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -39,18 +39,24 @@ class Learner(Settings):
 
 def check_learner(learner: Learner) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield what does not fit together in a learner, as (path below the learner, message)."""
-    own = learner.kind == "own" or learner.kind.endswith("_own")
-    if own and learner.estimator is None:
-        yield ("estimator",), f"{learner.kind} needs one; name a class as module:Class"
-    if not own and learner.estimator is not None:
-        yield (("estimator",), f"{learner.kind} brings its own model (got {learner.estimator}); use a kind that ends in "
-               "own, or take it out")
-    if learner.options and learner.estimator is None:
-        yield ("options",), "these are of an estimator, and none is named; take them out"
-    if "random_state" in learner.options:
-        yield ("options", "random_state"), "the experiment's seed is given to the estimator; take it out"
+    yield from check_estimator(learner.kind, learner.estimator, learner.options)
     if learner.kind in BINARY_KINDS and learner.outcome != "stayed":
         yield ("outcome",), f"{learner.kind} learns 0/1 outcomes only; use stayed (got {learner.outcome})"
+
+
+def check_estimator(kind: str, estimator: str | None, options: Mapping[str, Any]
+                    ) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what does not fit together in a kind of learner, an estimator and its options, as (path, message)."""
+    own = kind == "own" or kind.endswith("_own")
+    if own and estimator is None:
+        yield ("estimator",), f"{kind} needs a class of your own; name it as module:Class"
+    if not own and estimator is not None:
+        yield (("estimator",), f"{kind} brings its own model (got {estimator}); use a kind that ends in own, or take "
+               "it out")
+    if options and estimator is None:
+        yield ("options",), "these are of an estimator, and none is named; take them out"
+    if "random_state" in options:
+        yield ("options", "random_state"), "the estimator is given the experiment's seed; take it out"
 
 
 class UpliftSettings(Settings):
@@ -64,3 +70,14 @@ class UpliftSettings(Settings):
     """True: effects are calibrated on held-out folds and shrunk for their uncertainty. False: as learned."""
     min_reach_prob: Annotated[float, Field(strict=True, gt=0.0, le=1.0)]
     """Effects of being assigned are divided by the predicted chance of contact, at least this."""
+    reach: Literal["planned", "learned"] = "planned"
+    """Chance of contact in the pilot, by which effects of being assigned are divided. "planned": what the pilot was
+    planned with. "learned": a model of who was reached in it; plans for the pilot's channel then go by it too."""
+    unanswered: Literal["no_effect", "possible"] = "no_effect"
+    """What attempts do that nobody answers. "no_effect": the effect of a contact is the effect of being assigned over
+    the chance of contact, and can be moved to other staff. "possible": effects of being assigned are used as they are,
+    whatever the staff."""
+    propensity: Literal["auto", "ignored"] = "auto"
+    """Chance of assignment that learners are told. "auto": the design's; of a past campaign, a cross-fitted model's,
+    which is refused if some were never or always on the list. "ignored": the arms' overall shares, as if the list had
+    been drawn at random."""
