@@ -12,9 +12,7 @@ from scipy.stats import rankdata
 from churnsim.errors import ConfigError, DataError
 from churnsim.evaluation.intervals import mean_interval
 from churnsim.policy.allocate import LEFT_ALONE, budget_path
-from churnsim.uplift.learners import refuse_gaps
-
-Float64 = npt.NDArray[np.float64]
+from churnsim.uplift.learners_data import Float64, refuse_gaps
 
 PERSUADABLE, SURE_THING, LOST_CAUSE, DO_NOT_DISTURB = "persuadable", "sure_thing", "lost_cause", "do_not_disturb"
 KINDS = (PERSUADABLE, SURE_THING, LOST_CAUSE, DO_NOT_DISTURB)

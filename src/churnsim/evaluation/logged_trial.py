@@ -11,10 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnsim.errors import DataError
-from churnsim.uplift.learners import arm_codes, refuse_gaps
-
-Float64 = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int64]
+from churnsim.uplift.learners_data import Codes, Float64, Propensity, arm_codes, refuse_gaps
 
 # Probabilities of a row may miss 1 by the rounding of their sum.
 _ROUNDING = 1e-9
@@ -142,7 +139,7 @@ class LoggedTrial:
 
 
 def logged_trial(y: npt.ArrayLike, *, treatment: npt.ArrayLike, arms: Sequence[str],
-                 propensity: Mapping[str, float | npt.ArrayLike],
+                 propensity: Propensity,
                  costs: Mapping[str, float | npt.ArrayLike] | None = None) -> LoggedTrial:
     """Check a trial's log.
 
@@ -227,7 +224,7 @@ def arm_weights(policy: npt.ArrayLike | pd.DataFrame, *, arms: Sequence[str], ro
     return weights
 
 
-def _propensities(propensity: Mapping[str, float | npt.ArrayLike], arms: Sequence[str], arm: Codes) -> Float64:
+def _propensities(propensity: Propensity, arms: Sequence[str], arm: Codes) -> Float64:
     probability = _by_arm("propensity", propensity, arms, len(arm))
     _refuse_no_distribution("propensity", probability)
     never = np.flatnonzero(probability[np.arange(len(arm)), arm] <= 0.0)

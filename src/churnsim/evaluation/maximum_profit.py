@@ -9,9 +9,7 @@ import numpy.typing as npt
 from scipy.special import betainc
 
 from churnsim.errors import ConfigError, DataError
-from churnsim.uplift.learners import refuse_gaps
-
-Float64 = npt.NDArray[np.float64]
+from churnsim.uplift.learners_data import Float64, refuse_gaps
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import pandas as pd
 
 from churnsim.errors import ConfigError, DataError
 from churnsim.evaluation.intervals import Interval, mean_interval, paired_difference
-from churnsim.evaluation.logged_trial import Float64, LoggedTrial, arm_weights
+from churnsim.evaluation.logged_trial import LoggedTrial, arm_weights
+from churnsim.uplift.learners_data import Float64
 
 # A plan that costs exactly the budget must pass although its sum of thousands of costs is rounded.
 _ROUNDING = 1e-9

@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from churnsim.errors import DataError
 from churnsim.policy.allocate import BudgetPath
-from churnsim.uplift.learners import refuse_gaps
+from churnsim.uplift.learners_data import Float64, refuse_gaps
 
-Float64 = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 

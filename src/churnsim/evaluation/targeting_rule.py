@@ -6,9 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnsim.errors import DataError
-from churnsim.uplift.learners import refuse_gaps
-
-Float64 = npt.NDArray[np.float64]
+from churnsim.uplift.learners_data import Float64, refuse_gaps
 
 
 def treatment_profit(stay_with: npt.ArrayLike, stay_without: npt.ArrayLike, *, lifetime_value: npt.ArrayLike,

@@ -22,9 +22,7 @@ import pandas as pd
 
 from churnsim.errors import ConfigError, DataError
 from churnsim.evaluation.ranking import Ranking, Rows, rank_by
-from churnsim.uplift.learners import refuse_gaps
-
-Float64 = npt.NDArray[np.float64]
+from churnsim.uplift.learners_data import Float64, refuse_gaps
 
 DEPTHS = ("targeted", "spend")
 
