@@ -44,6 +44,7 @@ from churnsim.policy.policies import choose
 from churnsim.policy.settings import PolicySettings
 from churnsim.population.categories import STATES
 from churnsim.signals.observe import features, listed_rows, observe
+from churnsim.signals.readable import READABLE
 from churnsim.signals.rules import RULES
 from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.models import Models
@@ -104,7 +105,7 @@ def plan(world: World, history_cell: Cell) -> Cell:
     """Run the pilot, learn from it, and predict for the subscribers of the campaign."""
     models = fit_models(world)
     base = decision_base(history_cell, world.engine.schema)
-    arrays = _predictions(world, models, base, rules=tuple(RULES))
+    arrays = _predictions(world, models, base, rules=tuple(RULES), columns=tuple(READABLE))
     best = {name: [b.offer, b.depth_share, b.value_amount] for name, b in models.best.items()}
     return Cell({"best": best, "monthly_rate": models.base_rate}, arrays, {"pilot": models.report})
 
@@ -127,7 +128,7 @@ def fit_models(world: World) -> Models:
 
 
 def _predictions(world: World, models: Models, base: Subscribers, learners: Collection[str] | None = None,
-                 rules: Collection[str] = ()) -> dict[str, npt.NDArray[Any]]:
+                 rules: Collection[str] = (), columns: Collection[str] = ()) -> dict[str, npt.NDArray[Any]]:
     """Return what the operator knows of `base` at the start of the campaign month: the arrays of a plan."""
     e = world.experiment
     table = observe(base, month=e.campaign_month, settings=e.signals, key=world.key)
@@ -152,6 +153,7 @@ def _predictions(world: World, models: Models, base: Subscribers, learners: Coll
     for name, months in predicted.months.items():
         arrays[f"effects.{name}"] = months[:, column] * share
         arrays[f"kept.{name}"] = margin[:, None] * arrays[f"effects.{name}"]
+    arrays |= {f"table.{name}": READABLE[name](table) for name in columns}
     return arrays | {f"flags.{name}": RULES[name](table) for name in rules}
 
 
@@ -278,7 +280,8 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
 def situation(world: World, plan: Plan) -> Situation:
     """Return what a policy is given: the plan, the limits of the campaign month, the centre to try lists in."""
     e = world.experiment
-    return Situation(plan, world.limits(month=e.campaign_month), world.key, policies=e.policies, folder=world.folder)
+    return Situation(plan, world.limits(month=e.campaign_month), world.key, policies=e.policies, folder=world.folder,
+                     currency=e.currency)
 
 
 def work_list(world: World, settings: PolicySettings, plan: Plan, choice: Choice, base: Subscribers,

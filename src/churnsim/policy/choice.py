@@ -86,6 +86,8 @@ class Situation:
         The experiment's policies by name.
     folder
         Folder of the experiment file.
+    currency
+        Of every amount, for texts.
     """
 
     plan: Plan
@@ -94,3 +96,4 @@ class Situation:
     rehearse: Rehearse | None = None
     policies: Mapping[str, PolicySettings] = field(default_factory=dict)
     folder: Path = Path()
+    currency: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ Float64 = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 ROWS = ("ids", "allowed", "reach", "contact_cost", "minutes", "accept", "offer_cost", "risk", "margin", "segment")
-NAMED = ("effects", "kept", "flags")
+NAMED = ("effects", "kept", "flags", "table")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,9 @@ class Plan:
         Channel of the pilot, which the ranking policies use.
     listable
         How many subscribers may be given each arm where the plan holds a shortlist of them only; else None.
+    table
+        Column -> (n,): what the operator's table says in everyday units (:mod:`churnsim.signals.readable`); empty in
+        plans of a simulation.
     """
 
     ids: npt.NDArray[np.int64]
@@ -86,6 +89,7 @@ class Plan:
     best: Mapping[str, BestCampaign]
     pilot_channel: str
     listable: tuple[int, ...] | None = None
+    table: Mapping[str, Float64] = field(default_factory=dict)
 
     @property
     def planned_cost(self) -> Float64:
