@@ -103,13 +103,9 @@ def test_the_ineligible_are_assigned_but_not_contacted(trial: Trial) -> None:
     assert trial.eligible[rows, k].all()
     assert set(trial.assigned[rows]) == {CONTROL, "contract_device"}
     assert len(rows) == (trial.eligible[:, k] & np.isin(trial.assigned, [CONTROL, "contract_device"])).sum()
-    share = (1.0 - trial.control_share) / 3
-    assert trial.propensity("contract_device") == pytest.approx(
-        {
-            CONTROL: trial.control_share / (trial.control_share + share),
-            "contract_device": share / (trial.control_share + share),
-        }
-    )
+    # A quarter for control and for each of three offers.
+    assert trial.propensity_by_arm == pytest.approx(np.full((len(trial.X), 4), 0.25))
+    assert trial.propensity("contract_device") == pytest.approx({CONTROL: 0.5, "contract_device": 0.5})
 
 
 def test_features_are_those_at_assignment(world: World, trial: Trial) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import pytest
 
 from churnsim.core.draws import Key, integer_seed, make_key
 from churnsim.errors import DataError
+from churnsim.uplift.learned import Learned
 from churnsim.uplift.learners import fit
 from churnsim.uplift.models import RANKINGS, Models, Predictions
 from churnsim.uplift.scores import shrink
@@ -48,7 +50,7 @@ def made_trial(*, n: int = 9000, effect: npt.ArrayLike = (0.10, 0.0), targeted: 
         offers=OFFERS,
         X=X,
         assigned=np.array((CONTROL, *OFFERS))[code],
-        control_share=1 / 3,
+        propensity_by_arm=np.full((n, 3), 1 / 3),
         eligible=np.ones((n, 2), bool),
         reached=reached,
         accepted=reached & (rng.random(n) < 0.5),
@@ -57,6 +59,9 @@ def made_trial(*, n: int = 9000, effect: npt.ArrayLike = (0.10, 0.0), targeted: 
         left_early=~stayed & (u > (1 + stay_prob) / 2),
         margin_months=np.where(stayed, 6.0, 3.0),
         margin_amount=np.full(n, 20.0),
+        net_margin_amount=np.where(stayed, 120.0, 60.0) - np.where(reached, 1.0, 0.0),
+        margin_after_amount=np.full(n, 20.0),
+        offer_cost_after_amount=np.zeros(n),
         offer_cost_amount=np.full((n, 2), 2.0),
         contact_cost_amount=np.full(n, 0.5),
     )
@@ -68,9 +73,10 @@ def fitted(
     *,
     shrink: bool = True,
     key: Key = KEY,
-    min_reach_prob: float = 0.1,
+    **others: object,
 ) -> Models:
-    settings = UpliftSettings(learners=learners, folds=3, shrink=shrink, min_reach_prob=min_reach_prob)
+    given = {"learners": learners, "folds": 3, "shrink": shrink, "min_reach_prob": 0.1, **others}
+    settings = UpliftSettings.model_validate(given)
     return Models(
         trial,
         settings,
@@ -100,8 +106,17 @@ def test_months_after_by_hand() -> None:
     assert found == pytest.approx(expected, rel=1e-12)
 
 
-def predictions(models: Models, trial: Trial) -> Predictions:
-    return models.predict(trial.X, planned_reach=trial.planned_reach)
+def predictions(models: Models, trial: Trial, rows: slice = slice(None)) -> Predictions:
+    return models.predict(
+        trial.X.iloc[rows],
+        planned_reach=trial.planned_reach[rows],
+        margin=trial.margin_amount[rows],
+        offer_cost=trial.offer_cost_amount[rows],
+    )
+
+
+def months(found: Predictions, name: str) -> npt.NDArray[np.float64]:
+    return found.effects[name].per_contact
 
 
 def test_planted_effect_on_staying_comes_back(trial: Trial) -> None:
@@ -109,7 +124,7 @@ def test_planted_effect_on_staying_comes_back(trial: Trial) -> None:
     models = fitted(trial, STAY, shrink=False)
     found = predictions(models, trial)
     kept = sum((1 + RATE) ** (-month / 12) for month in range(MONTHS)) / 2 + models.months_after(found.risk)
-    effect = (found.months["stay"] * 0.6 / kept[:, None]).mean(axis=0)
+    effect = (months(found, "stay") * 0.6 / kept[:, None]).mean(axis=0)
     report = models.report.set_index("offer")
     for k, (offer, planted) in enumerate(zip(OFFERS, (0.10, 0.0), strict=True)):
         error = report.loc[offer, "effect_se"]
@@ -134,7 +149,7 @@ def test_months_of_a_staying_learner_by_hand(trial: Trial) -> None:
     )
     half = sum((1 + RATE) ** (-month / 12) for month in range(MONTHS)) / 2
     expected = learner.predict(trial.X)["call"].to_numpy() / 0.6 * (half + models.months_after(found.risk))
-    assert found.months["stay"][:, 0] == pytest.approx(expected, rel=1e-9)
+    assert months(found, "stay")[:, 0] == pytest.approx(expected, rel=1e-9)
 
 
 def test_planted_effect_on_margin_comes_back(trial: Trial) -> None:
@@ -145,7 +160,7 @@ def test_planted_effect_on_margin_comes_back(trial: Trial) -> None:
     report = models.report.set_index("offer")
     for k, (offer, planted) in enumerate(zip(OFFERS, (0.10, 0.0), strict=True)):
         # The planted effect is the same for all, so the mean effect is planted x mean worth.
-        assert 0.6 * found.months["value"][:, k].mean() == pytest.approx(
+        assert 0.6 * months(found, "value")[:, k].mean() == pytest.approx(
             planted * worth.mean(), abs=4 * report.loc[offer, "effect_se"]
         ), offer
 
@@ -164,7 +179,7 @@ def test_the_report_counts_the_trial(trial: Trial) -> None:
 
 
 def test_shrinking_draws_an_absent_effect_to_nothing(trial: Trial) -> None:
-    raw, shrunk = (predictions(fitted(trial, STAY, shrink=flag), trial).months["stay"] for flag in (False, True))
+    raw, shrunk = (months(predictions(fitted(trial, STAY, shrink=flag), trial), "stay") for flag in (False, True))
     assert np.abs(shrunk[:, 1]).mean() < 0.7 * np.abs(raw[:, 1]).mean()
     assert shrunk[:, 0].mean() > 0.8 * raw[:, 0].mean()
 
@@ -173,10 +188,12 @@ def test_what_keeps_nothing_of_its_spread_is_the_average_and_asks_no_learner(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = fitted(trial)
-    raw = models._effects["value"]["call"][0].predict(trial.X).to_numpy()  # type: ignore[attr-defined]
-    nothing = replace(models._effects["value"]["call"][1], slope=np.zeros(1))
-    models._effects["value"] = dict.fromkeys(OFFERS, (object(), nothing))
-    found = predictions(models, trial).months["value"]
+    learned = models._learned["value"]["call"]
+    raw = learned.fitted.predict(trial.X).to_numpy()
+    nothing = replace(learned.calibration, slope=np.zeros(1))
+    unasked: Any = object()
+    models._learned["value"] = dict.fromkeys(OFFERS, Learned(unasked, nothing, np.zeros(0)))
+    found = months(predictions(models, trial), "value")
     assert np.array_equal(found[:, :1], shrink(raw, nothing) / 0.6) and found[0, 0] > 0.0
     models.settings = models.settings.model_copy(update={"shrink": False})
     with pytest.raises(AttributeError, match="predict"):
@@ -187,16 +204,19 @@ def test_what_keeps_nothing_of_its_spread_is_the_average_and_asks_no_learner(
 def test_predictions_of_rows_do_not_hang_on_the_rows_beside_them(trial: Trial, rows: int) -> None:
     models = fitted(trial, VALUE | STAY)
     whole, few = predictions(models, trial), slice(50, 50 + rows)
-    part = models.predict(trial.X.iloc[few], planned_reach=trial.planned_reach[few])
+    part = predictions(models, trial, few)
     assert np.array_equal(part.risk, whole.risk[few]) and np.array_equal(part.accept, whole.accept[few])
     for name in ("value", "stay"):
-        assert np.array_equal(part.months[name], whole.months[name][few])
+        assert np.array_equal(months(part, name), months(whole, name)[few])
 
 
 def test_effects_are_divided_by_reach_but_never_by_less_than_the_floor(trial: Trial) -> None:
     models = fitted(trial, VALUE, min_reach_prob=0.3)
-    few = trial.X.iloc[:3]
-    at = {reach: models.predict(few, planned_reach=np.full(3, reach)).months["value"] for reach in (0.05, 0.3, 0.6)}
+    few = slice(3)
+    at = {
+        reach: months(predictions(models, replace(trial, planned_reach=np.full(len(trial.X), reach)), few), "value")
+        for reach in (0.05, 0.3, 0.6)
+    }
     assert np.array_equal(at[0.05], at[0.3])
     assert at[0.6] == pytest.approx(at[0.3] / 2.0)
 
@@ -217,8 +237,8 @@ def test_acceptance_is_learned_where_there_are_enough_of_both(trial: Trial) -> N
 
 def test_best_campaign_is_the_planted_offer(trial: Trial) -> None:
     best = fitted(trial).best
-    assert tuple(best) == RANKINGS
-    for ranking in RANKINGS:
+    assert tuple(best) == (*RANKINGS, "uplift.value", "profit_lift.value")
+    for ranking in best:
         assert best[ranking].offer == "call" and best[ranking].value_amount > 0.0
         # It pays with everybody: 0.1 x 14 months x 20 against less than 2.
         assert best[ranking].depth_share >= 0.8
@@ -240,7 +260,7 @@ def test_best_value_by_hand(trial: Trial) -> None:
         assert campaign.depth_share == 1.0
         report = models.report.set_index("offer").loc[campaign.offer]
         rows = trial.rows_for(campaign.offer)
-        accept = models.predict(trial.X.iloc[rows], planned_reach=trial.planned_reach[rows]).accept
+        accept = predictions(models, trial).accept[rows]
         spent = 0.6 * accept[:, OFFERS.index(campaign.offer)].mean() * 2.0
         assert campaign.value_amount == pytest.approx(report["effect_of_assignment"] * 20.0 + 1000.0 - spent, rel=1e-9)
 
@@ -262,7 +282,7 @@ def test_too_small_a_pilot_is_refused(trial: Trial) -> None:
 def test_same_seed_same_bits(trial: Trial) -> None:
     first, second, other = (fitted(trial, VALUE | STAY, key=key) for key in (KEY, KEY, Key(9, 9)))
     for name in ("value", "stay"):
-        assert np.array_equal(predictions(first, trial).months[name], predictions(second, trial).months[name])
+        assert np.array_equal(months(predictions(first, trial), name), months(predictions(second, trial), name))
     pd.testing.assert_frame_equal(first.report, second.report, check_exact=True)
     assert first.best == second.best
     assert not first.report.equals(other.report)

@@ -37,8 +37,8 @@ from churnsim.experiment.store import Cell
 from churnsim.experiment.world import World
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.drivers.tenure import states_at
-from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.choice import Choice, Situation
+from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import NAMED, ROWS, Plan
 from churnsim.policy.policies import choose
 from churnsim.policy.settings import PolicySettings
@@ -124,7 +124,7 @@ def fit_models(world: World) -> Models:
     return Models(trial, e.uplift, churn_model=e.signals.churn_model,
                   risk_horizon_months=e.signals.risk_horizon_months, outcome_months=e.pilot.outcome_months,
                   horizon_months=e.evaluation.horizon_months, rate_annual=rate,
-                  key=make_key(seed=e.seed, replicate=world.replicate, purpose="learner"))
+                  key=make_key(seed=e.seed, replicate=world.replicate, purpose="learner"), folder=world.folder)
 
 
 def _predictions(world: World, models: Models, base: Subscribers, learners: Collection[str] | None = None,
@@ -136,23 +136,21 @@ def _predictions(world: World, models: Models, base: Subscribers, learners: Coll
     arms = world.arms()
     pilot_arm = [k for k, arm in enumerate(arms) if arm.channel == e.pilot.channel]
     lost = table["state"] == STATES.index("churned")
-    predicted = models.predict(features(table), planned_reach=plans.reach[:, pilot_arm[0]], learners=learners,
-                               lost=lost)
+    cost = offer_cost(table, world.offers, e.campaign.offers, rate_annual=e.evaluation.discount_rate_annual)
+    margin = monthly_margin(table, e.lifecycle.cost_to_serve)
+    predicted = models.predict(features(table), planned_reach=plans.reach[:, pilot_arm[0]], margin=margin,
+                               offer_cost=cost, learners=learners, lost=lost)
+    reach = plans.reach.copy()
+    reach[:, pilot_arm] = predicted.reach[:, None]
     column = [e.campaign.offers.index(arm.offer) for arm in arms]
     factor = np.array([odds_factor(e.offers[arm.offer], arm.channel, e.channels)
                        / odds_factor(e.offers[arm.offer], e.pilot.channel, e.channels) for arm in arms])
     accept = _scale_odds(predicted.accept[:, column], factor)
-    # The effect runs through acceptance: another channel's is scaled by how often its offer is taken
-    # [assumption].
-    share = np.divide(accept, predicted.accept[:, column], out=np.zeros_like(accept), where=accept > 0)
-    cost = offer_cost(table, world.offers, e.campaign.offers, rate_annual=e.evaluation.discount_rate_annual)
-    margin = monthly_margin(table, e.lifecycle.cost_to_serve)
-    arrays = {"reach": plans.reach, "contact_cost": plans.contact_cost, "minutes": plans.minutes,
+    arrays = {"reach": reach, "contact_cost": plans.contact_cost, "minutes": plans.minutes,
               "allowed": plans.allowed, "accept": accept, "offer_cost": cost[:, column], "risk": predicted.risk,
               "lost": lost, "margin": margin, "segment": segment_of(table, e.campaign.limits)}
-    for name, months in predicted.months.items():
-        arrays[f"effects.{name}"] = months[:, column] * share
-        arrays[f"kept.{name}"] = margin[:, None] * arrays[f"effects.{name}"]
+    for name, effects in predicted.effects.items():
+        arrays[f"effects.{name}"], arrays[f"kept.{name}"] = effects.through(column, reach=reach, accept=accept)
     arrays |= {f"table.{name}": READABLE[name](table) for name in columns}
     return arrays | {f"flags.{name}": RULES[name](table) for name in rules}
 

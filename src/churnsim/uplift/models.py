@@ -1,51 +1,40 @@
-"""What an operator learns from a pilot: churn risk, acceptance, effects per offer, the best campaign."""
+"""What an operator learns from a pilot: churn risk, reach, acceptance, effects per offer, the best campaign."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from churnsim.core.clock import discount_factor
 from churnsim.core.draws import Key, integer_seed, stream, uniform
 from churnsim.errors import DataError
 from churnsim.signals.churn import ChurnModel, monthly_rate
-from churnsim.signals.linear import RowwiseLogistic
-from churnsim.uplift.best import BestCampaign
-from churnsim.uplift.learners import fit
-from churnsim.uplift.scores import (
-    Calibration,
-    calibrate,
-    cross_fit_effects,
-    cross_fit_outcomes,
-    doubly_robust_scores,
-    minimum_detectable_effect,
-    shrink,
-)
-from churnsim.uplift.settings import Learner, UpliftSettings
+from churnsim.uplift.best import BestCampaign, campaign_name
+from churnsim.uplift.effects import Effects
+from churnsim.uplift.learned import Learned, assignment, learn, pilot_scores, report_row, require_rows
+from churnsim.uplift.outcomes import MARGIN_MONTHS, NET_VALUE, STAYED, outcomes
+from churnsim.uplift.rankings import Tried, best_campaign
+from churnsim.uplift.response import ResponseModel, accept_rows, calibration_table, reach_features, reach_rows
+from churnsim.uplift.settings import UpliftSettings
 from churnsim.uplift.trial import CONTROL, Trial
 
 Float64 = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-# Depths that a ranking campaign tries on the pilot, as shares of those who may get the offer.
-DEPTHS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+# Rankings that ask no learner, then those by a learner's effects.
 RANKINGS = ("random", "churn_risk", "risk_value")
+LEARNED_RANKINGS = ("uplift", "profit_lift")
 RANDOM_ORDER = stream("uplift.random_order")
-# Fewer acceptances or refusals than this teach no model; the offer's average is used instead.
-MIN_EVENTS = 20
-MIN_ROWS = 200
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the models say about subscribers, per contact.
+    """What the models say about subscribers.
 
     Attributes
     ----------
@@ -53,13 +42,21 @@ class Predictions:
         (n,) chance of leaving within the churn model's horizon.
     accept
         (n, K) chance to take each offer once contacted through the pilot's channel.
-    months
-        learner -> (n, K): discounted months of margin that a contact with the offer keeps.
+    reach
+        (n,) chance of contact through the pilot's channel with the pilot's staff.
+    effects
+        learner -> what it learned.
     """
 
     risk: Float64
     accept: Float64
-    months: dict[str, Float64]
+    reach: Float64
+    effects: Mapping[str, Effects]
+
+    @property
+    def kept(self) -> dict[str, Float64]:
+        """Learner -> (n, K): discounted margin kept by a contact through the pilot's channel, before offer cost."""
+        return {name: effects.kept for name, effects in self.effects.items()}
 
 
 class Models:
@@ -68,7 +65,7 @@ class Models:
     Parameters
     ----------
     trial
-        The finished pilot.
+        The finished pilot, or a past campaign. Its holdout is left alone.
     settings
         Learners and how their scores are shrunk.
     churn_model, risk_horizon_months
@@ -79,22 +76,32 @@ class Models:
         Discount rate.
     key
         Seeds of folds and fits.
+    folder
+        Folder of the experiment file: estimators of one's own are looked for there first.
 
     Attributes
     ----------
     report
         One row an offer and learner: subscribers and events per arm, average effect of assignment with its
         standard error, minimum detectable effect, calibration of the learner.
+    responses
+        One row an offer, and one or two of reach: how the models of accepting and of being reached do on rows they
+        did not see.
     best
-        Ranking -> the offer and depth that did best on the pilot.
+        Ranking -> the offer and depth that did best on the pilot; of a ranking by a learner's effects, the name is
+        that of :func:`~churnsim.uplift.best.campaign_name`.
+    holdout
+        The rows that nothing was learned from, :meth:`Trial.frame` with their outcomes ("outcome."); empty if there
+        are none.
     """
 
     def __init__(self, trial: Trial, settings: UpliftSettings, *, churn_model: str, risk_horizon_months: int,
-                 outcome_months: int, horizon_months: int, rate_annual: float, key: Key) -> None:
+                 outcome_months: int, horizon_months: int, rate_annual: float, key: Key, folder: Path = Path()) -> None:
         self.offers = trial.offers
         self.settings = settings
         self._outcome_months, self._horizon, self._rate = outcome_months, horizon_months, rate_annual
-        seed = integer_seed(key)
+        self._reached_only = trial.reached_only
+        seed, whole, trial = integer_seed(key), trial, trial.to_learn_from()
         control = (trial.assigned == CONTROL) & trial.here
         if not control.any():
             raise DataError("pilot: nobody was assigned to control; enlarge pilot.size or "
@@ -104,28 +111,54 @@ class Models:
         known = self.churn.predict(trial.X)[trial.here]
         self.mean_risk = float(known.mean())
         self.base_rate = float(monthly_rate(known, horizon_months=risk_horizon_months).mean())
-        risk = self._risk(trial.X, ~trial.here)
-        self._accept = {name: _AcceptModel(trial, name) for name in trial.offers}
-        outcomes = {"stayed": trial.stayed.astype(np.float64),
-                    "margin_months": trial.margin_months + trial.stayed * self.months_after(risk)}
-        self._effects: dict[str, dict[str, tuple[object, Calibration]]] = {}
+        self._accept = {name: ResponseModel(trial.X.iloc[accept_rows(trial, name)],
+                                            trial.accepted[accept_rows(trial, name)]) for name in trial.offers}
+        self._reach = self._reach_model(trial)
+        self.responses = calibration_table(trial, learned_reach=self._reach is not None, folds=settings.folds)
+        self.holdout = self._holdout(whole)
+        self._fit(trial, seed, key, folder)
+
+    def _fit(self, trial: Trial, seed: int, key: Key, folder: Path) -> None:
+        """Learn the effects of every offer, and which campaign would have done best.
+
+        An offer is learned against control on those who could be given it: who may have what differs from offer to
+        offer, and a fit of several arms at once would leave out whoever may not have them all.
+        """
+        require_rows(trial)
+        known = outcomes(trial, self.months_after(self._risk(trial.X, ~trial.here)))
+        chances = {offer: assignment(trial, offer, self.settings, seed) for offer in trial.offers}
+        used = {learner.outcome for learner in self.settings.learners.values()} | {MARGIN_MONTHS}
+        folds = self.settings.folds
+        scores = {name: {offer: pilot_scores(trial, offer, known[name], chances[offer], folds=folds, seed=seed)
+                         for offer in trial.offers} for name in known if name in used}
+        self._learned: dict[str, dict[str, Learned]] = {}
         rows: list[dict[str, object]] = []
-        _require_rows(trial)
-        scores = {name: {offer: _pilot_scores(trial, offer, outcome, settings.folds, seed)
-                         for offer in trial.offers}
-                  for name, outcome in outcomes.items()
-                  if name == "margin_months" or name in {known.outcome for known in settings.learners.values()}}
-        for name, learner in settings.learners.items():
-            outcome = outcomes[learner.outcome]
-            self._effects[name] = {}
+        for name, learner in self.settings.learners.items():
+            self._learned[name] = {}
             for offer in trial.offers:
-                fitted, effects = _learn(trial, offer, learner, outcome, settings.folds, seed)
-                calibration = calibrate(effects, scores[learner.outcome][offer][:, None])
-                self._effects[name][offer] = fitted, calibration
-                rows.append(_report_row(trial, offer, name, learner, outcome, calibration))
+                found = learn(trial, offer, learner, known[learner.outcome], scores[learner.outcome][offer],
+                              chances[offer], folds=folds, seed=seed, folder=folder)
+                self._learned[name][offer] = found
+                rows.append(report_row(trial, offer, name, learner, known[learner.outcome], found.calibration))
         self.report = pd.DataFrame(rows)
-        self.best = {ranking: self._best_campaign(trial, ranking, scores["margin_months"], key)
-                     for ranking in RANKINGS}
+        self.best = self._best(trial, scores[MARGIN_MONTHS], key)
+        for offers in self._learned.values():
+            for offer, found in offers.items():
+                offers[offer] = found.without_rows()
+
+    def _reach_model(self, trial: Trial) -> ResponseModel | None:
+        if self.settings.reach == "planned":
+            return None
+        rows = reach_rows(trial)
+        X = reach_features(trial.X.iloc[rows], trial.planned_reach[rows])
+        return ResponseModel(X, trial.reached[rows])
+
+    def _holdout(self, trial: Trial) -> pd.DataFrame:
+        if trial.holdout is None:
+            return pd.DataFrame()
+        kept = trial.take(np.flatnonzero(trial.holdout))
+        found = outcomes(kept, self.months_after(self._risk(kept.X, ~kept.here)))
+        return kept.frame().assign(**{f"outcome.{name}": values for name, values in found.items()})
 
     def _risk(self, X: pd.DataFrame, lost: Flags) -> Float64:
         """Return the chance of leaving; who has left and comes back leaves as often as the average [assumption]."""
@@ -144,8 +177,8 @@ class Models:
             total += discount_factor(month, rate_annual=self._rate) * stay ** (month - self._outcome_months)
         return total
 
-    def predict(self, X: pd.DataFrame, *, planned_reach: Float64, learners: Collection[str] | None = None,
-                lost: Flags | None = None) -> Predictions:
+    def predict(self, X: pd.DataFrame, *, planned_reach: Float64, margin: Float64, offer_cost: Float64,
+                learners: Collection[str] | None = None, lost: Flags | None = None) -> Predictions:
         """Return predictions for the rows of `X`.
 
         Parameters
@@ -153,119 +186,79 @@ class Models:
         X
             (n, features).
         planned_reach
-            (n,) chance of contact through the pilot's channel with the pilot's staff: effects of assignment
-            are divided by it, valid because an unanswered attempt has no effect of its own.
+            (n,) chance of contact through the pilot's channel with the pilot's staff.
+        margin
+            (n,) monthly margin.
+        offer_cost
+            (n, K) planned cost of each offer on acceptance.
         learners
             Names of those asked for; None: all.
         lost
             (n,) who has left; None: nobody.
         """
         risk = self._risk(X, np.zeros(len(X), bool) if lost is None else lost)
-        reach = np.maximum(planned_reach, self.settings.min_reach_prob)
-        seen = range(self._outcome_months)
-        half = sum(discount_factor(month, rate_annual=self._rate) for month in seen) / 2.0
-        months = {}
-        for name, learner in self.settings.learners.items():
-            if learners is not None and name not in learners:
-                continue
-            per_contact = np.column_stack([self._effect(name, offer, X) / reach for offer in self.offers])
-            if learner.outcome == "stayed":
-                per_contact = per_contact * (half + self.months_after(risk))[:, None]
-            months[name] = per_contact
+        reach = planned_reach
+        if self._reach is not None:
+            reach = self._reach.predict(reach_features(X, planned_reach))
         accept = np.column_stack([self._accept[offer].predict(X) for offer in self.offers])
-        return Predictions(risk, accept, months)
+        found = {}
+        for name in self.settings.learners:
+            if learners is None or name in learners:
+                assigned = np.column_stack([self._effect(name, offer, X) for offer in self.offers])
+                found[name] = self._effects(name, assigned, risk, reach, accept, margin, offer_cost)
+        return Predictions(risk, accept, reach, found)
+
+    def _effects(self, learner: str, raw: Float64, risk: Float64, reach: Float64, accept: Float64, margin: Float64,
+                 offer_cost: Float64) -> Effects:
+        """Return what raw effects, (n, K) in units of the learner's outcome, mean in months and money."""
+        outcome = self.settings.learners[learner].outcome
+        ones, nothing = np.ones(len(risk)), np.zeros_like(accept)
+        floored = np.maximum(reach, self.settings.min_reach_prob)
+        # A log of the reached shows what a contact does.
+        assigned = raw * floored[:, None] if self._reached_only else raw
+        months = ones
+        if outcome == STAYED:
+            seen = range(self._outcome_months)
+            half = sum(discount_factor(month, rate_annual=self._rate) for month in seen) / 2.0
+            months = half + self.months_after(risk)
+        in_money = outcome == NET_VALUE
+        return Effects(assigned, months, ones if in_money else margin, floored, accept,
+                       accept * offer_cost if in_money else nothing, moves=self.settings.unanswered == "no_effect")
 
     def _effect(self, learner: str, offer: str, X: pd.DataFrame) -> Float64:
-        fitted, calibration = self._effects[learner][offer]
-        if self.settings.shrink and not calibration.kept_slope.any():
+        found = self._learned[learner][offer]
+        if self.settings.shrink and not found.calibration.kept_slope.any():
             # Everybody is given the average, whatever the learner would say.
-            return np.full(len(X), shrink(calibration.mean_effect[None], calibration)[0, 0])
-        raw = fitted.predict(X).to_numpy()  # type: ignore[attr-defined]
-        return shrink(raw, calibration)[:, 0] if self.settings.shrink else np.asarray(raw[:, 0])
+            return np.full(len(X), found.shrunk(found.calibration.mean_effect)[0])
+        raw = found.fitted.predict(X).to_numpy()[:, 0]
+        return found.shrunk(raw) if self.settings.shrink else np.asarray(raw)
 
-    def _best_campaign(self, trial: Trial, ranking: str, scores: Mapping[str, Float64], key: Key
-                       ) -> BestCampaign:
-        """Try every offer and depth on the pilot: value kept less planned cost, a subscriber of the pilot."""
+    def _best(self, trial: Trial, scores: Mapping[str, Float64], key: Key) -> dict[str, BestCampaign]:
+        """Try every ranking, offer and depth on the pilot: value kept less planned cost, a subscriber of the pilot."""
         risk = self._risk(trial.X, ~trial.here)
         ids = trial.X.index.to_numpy(dtype=np.int64)
         order_by = {"random": uniform(key, RANDOM_ORDER, ids), "churn_risk": risk,
-                    "risk_value": risk * trial.margin_amount}[ranking]
-        found = []
-        for column, offer in enumerate(trial.offers):
+                    "risk_value": risk * trial.margin_amount}
+        tried = {}
+        for offer in trial.offers:
             rows = trial.rows_for(offer)
+            margin, reach = trial.margin_amount[rows], trial.planned_reach[rows]
             accept = self._accept[offer].predict(trial.X.iloc[rows])
-            cost = (trial.contact_cost_amount[rows]
-                    + trial.planned_reach[rows] * accept * trial.offer_cost_amount[rows, column])
-            gain = scores[offer] * trial.margin_amount[rows] - cost
-            running = np.cumsum(gain[np.argsort(-order_by[rows], kind="stable")])
-            for depth in DEPTHS:
-                taken = max(1, round(depth * len(rows)))
-                found.append(BestCampaign(offer, depth, float(running[taken - 1] / len(rows))))
-        return max(found, key=lambda campaign: campaign.value_amount)
+            offer_cost = trial.offer_cost_amount[rows, trial.offers.index(offer)]
+            cost = trial.contact_cost_amount[rows] + reach * accept * offer_cost
+            kept = scores[offer] * reach if self._reached_only else scores[offer]
+            orders = {ranking: values[rows] for ranking, values in order_by.items()}
+            for name in self.settings.learners:
+                effects = self._effects(name, self._unseen(name, offer)[:, None], risk[rows], reach, accept[:, None],
+                                        margin, offer_cost[:, None])
+                listed = effects.assigned[:, 0] * effects.months
+                value = effects.tau_assign[:, 0] + reach * effects.offer_cost[:, 0] - cost
+                for kind, score in zip(LEARNED_RANKINGS, (listed, value), strict=True):
+                    orders[campaign_name(kind, name)] = score
+            tried[offer] = Tried(kept * margin - cost, orders)
+        return {ranking: best_campaign(tried, ranking) for ranking in next(iter(tried.values())).order_by}
 
-
-class _AcceptModel:
-    """Chance to accept an offer given a contact, from those reached in the pilot; a rate if they are few."""
-
-    def __init__(self, trial: Trial, offer: str) -> None:
-        reached = np.flatnonzero((trial.assigned == offer) & trial.reached)
-        accepted = trial.accepted[reached]
-        self.rate = float(accepted.mean()) if len(reached) else 0.0
-        self._model = None
-        if min(int(accepted.sum()), int((~accepted).sum())) >= MIN_EVENTS:
-            self._model = make_pipeline(StandardScaler(), RowwiseLogistic(max_iter=1000))
-            self._model.fit(trial.X.iloc[reached].to_numpy(), accepted)
-
-    def predict(self, X: pd.DataFrame) -> Float64:
-        if self._model is None or not len(X):
-            return np.full(len(X), self.rate)
-        return np.asarray(self._model.predict_proba(X.to_numpy())[:, 1], dtype=np.float64)
-
-
-def _require_rows(trial: Trial) -> None:
-    for offer in trial.offers:
-        assigned = trial.assigned[trial.rows_for(offer)]
-        smallest = min(int((assigned == arm).sum()) for arm in (CONTROL, offer))
-        if smallest < MIN_ROWS:
-            raise DataError(f"pilot: {smallest} subscribers in the smaller arm for offer {offer!r}, at least "
-                            f"{MIN_ROWS} are needed to learn its effects; enlarge pilot.size")
-
-
-def _learn(trial: Trial, offer: str, learner: Learner, outcome: Float64, folds: int, seed: int
-           ) -> tuple[object, Float64]:
-    """Return the learner fitted on all rows that tell about the offer, and its out-of-fold effects on them."""
-    rows, arms = trial.rows_for(offer), (CONTROL, offer)
-    propensity = trial.propensity(offer)
-    X, y, treatment = trial.X.iloc[rows], outcome[rows], trial.assigned[rows]
-    train = partial(fit, learner.kind)
-    fitted = train(X, y, treatment=treatment, arms=arms, propensity=propensity, seed=seed)
-    return fitted, cross_fit_effects(train, X, y, treatment=treatment, arms=arms, propensity=propensity,
-                                     folds=folds, seed=seed)
-
-
-def _pilot_scores(trial: Trial, offer: str, outcome: Float64, folds: int, seed: int) -> Float64:
-    """Return the doubly robust score of being assigned the offer, one a row of `trial.rows_for(offer)`."""
-    rows, arms = trial.rows_for(offer), (CONTROL, offer)
-    X, y, treatment = trial.X.iloc[rows], outcome[rows], trial.assigned[rows]
-    expected = cross_fit_outcomes(X, y, treatment=treatment, arms=arms, folds=folds, seed=seed)
-    return doubly_robust_scores(y, treatment=treatment, arms=arms, propensity=trial.propensity(offer),
-                                outcome_by_arm=expected)[:, 0]
-
-
-def _report_row(trial: Trial, offer: str, name: str, learner: Learner, outcome: Float64, found: Calibration
-                ) -> dict[str, object]:
-    rows = trial.rows_for(offer)
-    treated = trial.assigned[rows] == offer
-    n_arm, n_control = int(treated.sum()), int((~treated).sum())
-    mde = minimum_detectable_effect(float(outcome[rows].std()), n_arm=n_arm, n_control=n_control)
-    return {
-        "learner": name, "kind": learner.kind, "outcome": learner.outcome, "offer": offer,
-        "n_offer": n_arm, "n_control": n_control,
-        "left_offer": int((~trial.stayed[rows][treated]).sum()),
-        "left_control": int((~trial.stayed[rows][~treated]).sum()),
-        "reached_share": float(trial.reached[rows][treated].mean()),
-        "effect_of_assignment": float(found.ate[0]), "effect_se": float(found.ate_se[0]),
-        "minimum_detectable_effect": mde,
-        "calibration_slope": float(found.slope[0]), "calibration_slope_se": float(found.slope_se[0]),
-        "kept_share_of_mean": float(found.shrink[0]), "kept_share_of_spread": float(found.kept_slope[0]),
-    }
+    def _unseen(self, learner: str, offer: str) -> Float64:
+        """Return the effects on the pilot's own rows, each by learners that did not see it."""
+        found = self._learned[learner][offer]
+        return found.shrunk(found.out_of_fold) if self.settings.shrink else found.out_of_fold

@@ -1,8 +1,9 @@
-"""The table of a finished pilot: what an operator would have of it."""
+"""The table of a finished pilot or past campaign: what an operator would have of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,12 @@ CONTROL = "control"
 
 Float64 = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A randomised pilot, one row a subscriber in the order of ids.
+    """A pilot, one row a subscriber in the order of ids.
 
     Attributes
     ----------
@@ -25,9 +27,10 @@ class Trial:
     X
         (n, features) at assignment.
     assigned
-        (n,) "control" or the name of the offer; the same probabilities for everybody, but for those who had left.
-    control_share
-        Probability of control; the offers that may be assigned share the rest equally.
+        (n,) "control" or the name of the offer.
+    propensity_by_arm
+        (n, K + 1) chance of each arm, control first, 0 for an offer that is not for the row's kind of subscriber.
+        None: a past campaign, of which nobody knows.
     eligible
         (n, K): who could be given each offer. Who was assigned an offer without being eligible got no contact
         and tells nothing about it.
@@ -43,6 +46,12 @@ class Trial:
         (n,): months active within the outcome months, discounted.
     margin_amount
         (n,): monthly margin at assignment.
+    net_margin_amount
+        (n,): revenue less cost to serve less offer cost within the outcome months, as billed, discounted.
+    margin_after_amount
+        (n,): monthly margin by the last bills of the outcome months, before retention discounts.
+    offer_cost_after_amount
+        (n,): planned cost of the accepted offer that falls due after the outcome months, if the subscriber stays.
     offer_cost_amount
         (n, K): planned cost of each offer on acceptance.
     contact_cost_amount
@@ -51,12 +60,16 @@ class Trial:
         (n,): had left, as far as the operator knew; None: nobody.
     for_lost
         Names of the offers to those, assigned to nobody else.
+    holdout
+        (n,): rows that nothing is learned from; None: none.
+    reached_only
+        True: of those who were to get an offer, the table holds only those who were reached.
     """
 
     offers: tuple[str, ...]
     X: pd.DataFrame
     assigned: npt.NDArray[np.str_]
-    control_share: float
+    propensity_by_arm: Float64 | None
     eligible: Flags
     reached: Flags
     accepted: Flags
@@ -65,24 +78,68 @@ class Trial:
     left_early: Flags
     margin_months: Float64
     margin_amount: Float64
+    net_margin_amount: Float64
+    margin_after_amount: Float64
+    offer_cost_after_amount: Float64
     offer_cost_amount: Float64
     contact_cost_amount: Float64
     lost: Flags | None = None
     for_lost: tuple[str, ...] = ()
+    holdout: Flags | None = None
+    reached_only: bool = False
 
     @property
     def here(self) -> Flags:
         """Whether each was on the network, as far as the operator knew."""
         return np.ones(len(self.X), bool) if self.lost is None else ~self.lost
 
-    def rows_for(self, offer: str) -> npt.NDArray[np.int64]:
+    def take(self, rows: Rows) -> Trial:
+        """Return the trial of the rows at positions `rows`."""
+        columns: dict[str, Any] = {f.name: getattr(self, f.name)[rows] for f in fields(self)
+                                   if isinstance(getattr(self, f.name), np.ndarray)}
+        return replace(self, X=self.X.iloc[rows], **columns)
+
+    def to_learn_from(self) -> Trial:
+        """Return the trial without the holdout."""
+        return self if self.holdout is None else self.take(np.flatnonzero(~self.holdout))
+
+    def rows_for(self, offer: str) -> Rows:
         """Return the rows that tell about an offer: eligible for it, and assigned to it or to control."""
         k = self.offers.index(offer)
         return np.flatnonzero(self.eligible[:, k] & ((self.assigned == offer) | (self.assigned == CONTROL)))
 
-    def propensity(self, offer: str) -> dict[str, float]:
-        """Return the assignment probabilities among :meth:`rows_for`."""
-        alike = sum((name in self.for_lost) == (offer in self.for_lost) for name in self.offers)
-        arm_share = (1.0 - self.control_share) / alike
-        total = self.control_share + arm_share
-        return {CONTROL: self.control_share / total, offer: arm_share / total}
+    def propensity(self, offer: str) -> dict[str, float | Float64] | None:
+        """Return the chances of control and the offer among :meth:`rows_for`: a number if all rows share it.
+
+        None if nobody knows them.
+        """
+        if self.propensity_by_arm is None:
+            return None
+        rows, k = self.rows_for(offer), self.offers.index(offer) + 1
+        chances = self.propensity_by_arm[rows][:, [0, k]]
+        if len(chances) and (chances == chances[0]).all():
+            chances = chances[0]
+        control, own = chances[..., 0], chances[..., 1]
+        total = control + own
+        return {CONTROL: _plain(control / total), offer: _plain(own / total)}
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table as one, indexed by id: what was done, what came of it, then the features ("x.").
+
+        Columns: ``assigned``; ``propensity.ARM`` for every arm, if known; ``eligible.OFFER`` and
+        ``offer_cost_amount.OFFER``; the fields of one value a row by their names.
+        """
+        columns: dict[str, Any] = {"assigned": self.assigned}
+        if self.propensity_by_arm is not None:
+            columns |= {f"propensity.{arm}": self.propensity_by_arm[:, k]
+                        for k, arm in enumerate((CONTROL, *self.offers))}
+        for name in ("eligible", "offer_cost_amount"):
+            columns |= {f"{name}.{offer}": getattr(self, name)[:, k] for k, offer in enumerate(self.offers)}
+        columns |= {f.name: getattr(self, f.name) for f in fields(self)
+                    if f.name not in columns and getattr(getattr(self, f.name), "ndim", 0) == 1}
+        columns |= {f"x.{name}": self.X[name].to_numpy() for name in self.X}
+        return pd.DataFrame(columns, index=self.X.index)
+
+
+def _plain(values: Float64) -> float | Float64:
+    return float(values) if np.ndim(values) == 0 else np.asarray(values)
