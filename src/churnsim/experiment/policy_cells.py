@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from churnsim.config.named_class import class_digest
 from churnsim.experiment.settings import Experiment
-from churnsim.policy.settings import BUDGETED, PolicySettings, Readable
+from churnsim.policy.settings import BUDGETED, Own, PolicySettings, Readable
 
 
 def policy_sections(experiment: Experiment, name: str, folder: Path) -> dict[str, Any]:
@@ -22,6 +23,8 @@ def policy_sections(experiment: Experiment, name: str, folder: Path) -> dict[str
 def _plain(policy: PolicySettings, experiment: Experiment, folder: Path) -> dict[str, Any]:
     """Return the settings of a policy, with those of the one it imitates and the source of the user's own."""
     plain = policy.model_dump(mode="json")
+    if isinstance(policy, Own):
+        plain["source"] = class_digest(policy.policy, folder)
     if isinstance(policy, Readable):
         plain["imitates"] = _plain(experiment.policies[policy.imitates], experiment, folder)
     return plain

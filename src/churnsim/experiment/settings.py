@@ -117,11 +117,13 @@ def check_experiment(experiment: Experiment, *, folder: Path = Path()) -> Iterat
 
 
 def _check_names(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath, str]]:
-    """Yield findings about drivers of the user's own and about names that they may declare: causes and covariates."""
+    """Yield findings about policies and drivers of the user's own, and about names that drivers may declare."""
     from churnsim.lifecycle.columns import LIFECYCLE_SCHEMA
     from churnsim.lifecycle.covariates import COVARIATES
     from churnsim.lifecycle.plugin import check_drivers, driver_covariates
+    from churnsim.policy.own import check_own
 
+    yield from check_own(experiment.policies, folder)
     drivers, findings = check_drivers(experiment.lifecycle.drivers, folder)
     if findings:
         yield from findings

@@ -18,7 +18,7 @@ Integers = NDArray[np.int64]
 LEFT_ALONE = -1
 
 # A plan that costs exactly the budget must fit although its sum of thousands of costs is rounded.
-_SUM_ROUNDING = 1e-9
+SUM_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class BudgetPath:
             If the budget is negative or NaN.
         """
         _check_budget(budget)
-        taken = int(np.searchsorted(self.spend, budget * (1 + _SUM_ROUNDING), side="right"))
+        taken = int(np.searchsorted(self.spend, budget * (1 + SUM_ROUNDING), side="right"))
         arm = np.full(self.n_subscribers, LEFT_ALONE, dtype=np.int64)
         arm[self.subscriber[:taken]] = self.arm[:taken]
         spend = float(self.spend[taken - 1]) if taken else 0.0
@@ -189,7 +189,7 @@ def fill_by_rank(order: ArrayLike, cost: ArrayLike, budget: float, *, segment: A
         raise DataError(f"cost of row {row}: must be a finite number of at least 0 (got {costs[row]})")
     if segments:
         ranked, first = _by_segment(ranked, np.asarray(segment), segments)
-    taken = np.searchsorted(np.cumsum(costs[ranked]), budget * (1 + _SUM_ROUNDING), side="right")
+    taken = np.searchsorted(np.cumsum(costs[ranked]), budget * (1 + SUM_ROUNDING), side="right")
     if segments and taken < first:
         wanted = ", ".join(f"{each.name} (at least {each.least:,})" for each in segments if each.least)
         raise DataError(f"segments {wanted}: the budget of {budget:,.2f} buys {taken:,} of the {first:,} subscribers; "

@@ -62,4 +62,5 @@ def _check_imitated(policy: Readable, at: KeyPath, policies: Mapping[str, Policy
     if other is None:
         yield at, f"no policy {policy.imitates!r}; there are {', '.join(able)}{did_you_mean(policy.imitates, able)}"
     elif policy.imitates not in able:
-        yield at, f"{policy.imitates!r} is of kind {other.kind}, which cannot be imitated; name one of {', '.join(able)}"
+        yield at, (f"{policy.imitates!r} is of kind {other.kind}, which cannot be imitated; name one of "
+                   f"{', '.join(able)}")
