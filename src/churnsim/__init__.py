@@ -20,17 +20,22 @@ if TYPE_CHECKING:
     from churnsim.experiment.offer_effects import OfferEffects, offers_table
     from churnsim.experiment.run import Result, run
     from churnsim.experiment.simulated import Simulated
+    from churnsim.policy.choices import Segment
+    from churnsim.policy.tables import Allocated, Team, allocate, budget_steps
     from churnsim.report.page import write_report
+    from churnsim.uplift.learners import fit
 
-__all__ = ["Calibration", "History", "Loaded", "OfferEffects", "Result", "Simulated", "Staffing", "Worked",
-           "calibrate", "errors", "lifetimes", "load", "offers_table", "run", "shadow_prices", "simulate",
-           "simulate_to", "staff", "twins", "work", "write_report"]
+__all__ = ["Allocated", "Calibration", "History", "Loaded", "OfferEffects", "Result", "Segment", "Simulated",
+           "Staffing", "Team", "Worked", "allocate", "budget_steps", "calibrate", "errors", "fit", "lifetimes", "load",
+           "offers_table", "run", "shadow_prices", "simulate", "simulate_to", "staff", "twins", "work", "write_report"]
 
 _MODULES = {"History": "api", "Worked": "api", "shadow_prices": "api", "staff": "api",
             "Staffing": "capacity.staffing", "simulate": "api", "simulate_to": "api", "twins": "api", "work": "api",
             "Calibration": "calibration.result", "calibrate": "calibration.calibrate",
             "OfferEffects": "experiment.offer_effects", "offers_table": "experiment.offer_effects",
             "lifetimes": "experiment.lifetimes", "Loaded": "experiment.load", "load": "experiment.load",
+            "Segment": "policy.choices", "Allocated": "policy.tables", "Team": "policy.tables",
+            "allocate": "policy.tables", "budget_steps": "policy.tables", "fit": "uplift.learners",
             "Result": "experiment.run", "run": "experiment.run", "Simulated": "experiment.simulated",
             "write_report": "report.page"}
 
