@@ -12,7 +12,7 @@ import pandas as pd
 from churnsim.errors import ConfigError, DataError
 from churnsim.evaluation.intervals import Interval, mean_interval, paired_difference
 from churnsim.evaluation.logged_trial import LoggedTrial, arm_weights
-from churnsim.uplift.learners_data import Float64
+from churnsim.uplift.learners_data import Float64, refuse_gaps
 
 # A plan that costs exactly the budget must pass although its sum of thousands of costs is rounded.
 _ROUNDING = 1e-9
@@ -63,7 +63,8 @@ def policy_value(trial: LoggedTrial, policy: npt.ArrayLike | pd.DataFrame, *, me
     * ``dr``: the direct method plus mean of w (y - m_T), doubly robust (Dudík, Langford and Li, 2011, arXiv 1103.4601).
       Unbiased whatever the predictions, if a row's own were made without it.
 
-    Propensities are taken as known. The value is that at the trial's own reach: other staff would reach others.
+    Propensities are taken as known. The value is that at the trial's own reach; for other staff see
+    :func:`change_with_reach`.
 
     Parameters
     ----------
@@ -144,6 +145,44 @@ def value_difference(a: PolicyValue, b: PolicyValue, *, confidence: float = 0.95
         The logs have different lengths.
     """
     return paired_difference(a.contribution, b.contribution, confidence=confidence)
+
+
+def change_with_reach(trial: LoggedTrial, policy: npt.ArrayLike | pd.DataFrame, *, reach_ratio: npt.ArrayLike,
+                      outcome_by_arm: npt.ArrayLike | None = None, least_propensity: float = 0.01,
+                      confidence: float = 0.95) -> Interval:
+    """Estimate what a policy's value changes by under other staff: the bias of the trial's own value for that staff.
+
+    Mean of sum_k g_k (r'_k / r_k - 1) (effect score of k), with g as in :func:`policy_value`, r the chance of contact in
+    the trial, and r' under the other staff: an effect of being listed is reach times the effect of a contact. Valid only
+    if attempts without an answer do nothing, and if who is reached more often by other staff gains as those like them
+    who were reached in the trial. Costs stay as they are.
+
+    Parameters
+    ----------
+    reach_ratio
+        (n, K) r' / r of each row and arm after control, at least 0, or (K,) for all rows.
+    policy, outcome_by_arm, least_propensity, confidence
+        As in :func:`policy_value`; predictions may be left out.
+
+    Raises
+    ------
+    DataError
+        As :func:`policy_value`; ratios of another shape, negative, or with gaps; rows that could not have been left alone.
+    """
+    weights = arm_weights(policy, arms=trial.arms, rows=len(trial))
+    given = weights[:, 1:]
+    compared = np.column_stack([given.sum(axis=1), given])
+    trial.require_overlap(compared, least_propensity=least_propensity)
+    ratio = np.asarray(reach_ratio, dtype=np.float64)
+    if ratio.shape not in (given.shape, given.shape[1:]):
+        raise DataError(f"reach_ratio has shape {ratio.shape}; give one value a row and arm after control, {given.shape}, "
+                        f"or one an arm, {given.shape[1:]}")
+    refuse_gaps("reach_ratio", ratio)
+    if (ratio < 0.0).any():
+        raise DataError(f"reach_ratio has the value {ratio.min():g}; a ratio of probabilities must not be negative")
+    scored = trial.arm_scores(outcome_by_arm)
+    change = given * (ratio - 1.0) * (scored[:, 1:] - scored[:, :1])
+    return mean_interval(change.sum(axis=1), confidence=confidence)
 
 
 def _ipw(trial: LoggedTrial, weights: Float64, w: Float64, predicted: Float64) -> Float64:

@@ -192,6 +192,28 @@ def compare_rankings(effects: npt.ArrayLike, rankings: Mapping[str, Ranking], *,
                         columns=["height", "standard_error", "difference", "low", "high", "verdict"])
 
 
+def comparison_text(compared: pd.DataFrame) -> str:
+    """Return a table of :func:`compare_rankings` in words: who beats the reference, or that nobody does.
+
+    Examples
+    --------
+    >>> effects = np.tile([0.0, 1.0], 200)
+    >>> comparison_text(compare_rankings(effects, {"risk": rank_by(effects), "uplift": rank_by(-effects)},
+    ...                                  against="risk", by="targeted"))
+    'No ranking is seen to beat risk. Worse than it: uplift.'
+    """
+    (reference,) = compared.index[compared["verdict"] == "the reference"]
+    by_verdict = {verdict: ", ".join(map(str, compared.index[compared["verdict"] == verdict]))
+                  for verdict in ("better", "not told apart", "worse")}
+    better = by_verdict["better"]
+    parts = [f"Better than {reference}: {better}." if better else f"No ranking is seen to beat {reference}."]
+    if by_verdict["not told apart"]:
+        parts.append(f"Not told apart from it: {by_verdict['not told apart']}.")
+    if by_verdict["worse"]:
+        parts.append(f"Worse than it: {by_verdict['worse']}.")
+    return " ".join(parts)
+
+
 class _Steps:
     """A ranking with the effects of what each step changes."""
 
