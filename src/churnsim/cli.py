@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from churnsim.commands import calibrate, centre, data, files, gate, offers, portrait, run, staff
+from churnsim.commands import calibrate, centre, data, files, gate, offers, portrait, power, run, staff
 from churnsim.console import note
 from churnsim.errors import ChurnsimError
 
@@ -65,7 +65,8 @@ def group() -> None:
 
 
 for command in (run.run, gate.check, gate.accept, run.compare, run.report, files.new, files.validate, files.schema,
-                data.simulate, centre.capacity, staff.staff, calibrate.calibrate, portrait.portrait, offers.offers):
+                data.simulate, centre.capacity, staff.staff, calibrate.calibrate, portrait.portrait, offers.offers,
+                power.power):
     group.add_command(command)
 
 if __name__ == "__main__":

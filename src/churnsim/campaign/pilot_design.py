@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from churnsim.campaign.settings import PilotSettings
+from churnsim.campaign.settings import MARGIN_TIER, PilotSettings
 from churnsim.core.draws import Key, stream, uniform
 from churnsim.population.columns import SCHEMA
 from churnsim.signals.observe import Observed
@@ -20,10 +20,7 @@ ASSIGNMENT = stream("campaign.pilot_arm")
 STRATUM = stream("campaign.pilot_stratum")
 HOLDOUT = stream("campaign.pilot_holdout")
 
-MARGIN_TIER = "margin_tier"
 MARGIN_TIERS = ("low", "mid", "high")
-STRATA = ("customer_type", "usage_scenario", "region", "locality", "payment", "acquisition_channel", "building_access",
-          "brand_tier", "value_tier", MARGIN_TIER)
 # Codes of a stratum's column are below it: strata of any columns have numbers of their own.
 MOST_GROUPS = 128
 
@@ -61,12 +58,12 @@ def stratum_rows(where: Mapping[str, str | int], table: Observed, margin: Float6
 
 
 def labels_of(name: str) -> tuple[str, ...]:
-    """Return the values of a column of :data:`STRATA` by code; none for one of numbers."""
+    """Return the values of a column of :data:`~churnsim.campaign.settings.STRATA` by code; none for one of numbers."""
     return MARGIN_TIERS if name == MARGIN_TIER else SCHEMA[name].categories
 
 
 def group_codes(name: str, table: Observed, margin: Float64) -> Int64:
-    """Return the group of each subscriber in a column of :data:`STRATA`, (n,)."""
+    """Return the group of each subscriber in a column of :data:`~churnsim.campaign.settings.STRATA`, (n,)."""
     if name != MARGIN_TIER:
         return table[name].astype(np.int64)
     if not len(margin):

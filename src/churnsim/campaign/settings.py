@@ -75,6 +75,11 @@ class CampaignSettings(Settings):
     limits: CampaignLimits = CampaignLimits()
 
 
+MARGIN_TIER = "margin_tier"
+STRATA = ("customer_type", "usage_scenario", "region", "locality", "payment", "acquisition_channel", "building_access",
+          "brand_tier", "value_tier", MARGIN_TIER)
+
+
 class StratumShares(Settings):
     """Other shares for some of the pilot's subscribers."""
 
