@@ -67,14 +67,17 @@ class Bookkeeper:
     n, arms
         Subscribers and arms of the run; arm 0 is the reference.
     contact_cents
-        (n,) contact cost of each subscriber in the arms after the reference, due in the campaign month.
+        (n,) contact cost of each subscriber in the arms after the reference, due in the run's first month.
+    first
+        Months after `start` in which the run begins: 0, or more for a later wave of the campaign.
     """
 
     def __init__(self, settings: EvaluationSettings, offers: OfferTable, *, start: int, n: int, arms: int,
-                 contact_cents: Int64 | None = None) -> None:
+                 contact_cents: Int64 | None = None, first: int = 0) -> None:
         self.settings = settings
         self.offers = offers
         self.start = start
+        self.first = first
         months = settings.horizon_months
         shape = (len(KINDS), len(ESTIMATES), len(BASES))
         self.worlds = [WorldLedger(np.zeros((*shape, n), np.int64), np.zeros((months, *shape), np.int64),
@@ -84,9 +87,11 @@ class Bookkeeper:
         self._before = np.zeros((arms, len(ESTIMATES), n))
         self._lock = threading.Lock()
         if contact_cents is not None:
+            factor = discount_factor(first, rate_annual=settings.discount_rate_annual)
+            due = np.stack([contact_cents, np.rint(contact_cents * factor).astype(np.int64)])
             for world in self.worlds[1:]:
-                world.cents[CONTACT] += contact_cents
-                world.monthly[0, CONTACT] += contact_cents.sum()
+                world.cents[CONTACT] += due
+                world.monthly[first, CONTACT] += due.sum(axis=1)
 
     def observe(self, block: Block) -> None:
         """Post one month of one block of one arm."""
@@ -115,9 +120,8 @@ class Bookkeeper:
             world.still_active[:, rows] = active
         if block.arm == 0:
             self._reference_active[rows] = block["active"]
-        else:
-            cost = posted[DISCOUNT, REALISED, DISCOUNTED] + posted[DIRECT, REALISED, DISCOUNTED]
-            self.offer_cost_to_stayers[block.arm, rows] += cost * self._reference_active[rows]
+        cost = posted[DISCOUNT, REALISED, DISCOUNTED] + posted[DIRECT, REALISED, DISCOUNTED]
+        self.offer_cost_to_stayers[block.arm, rows] += cost * self._reference_active[rows]
         with self._lock:
             world.monthly[age] += posted.sum(axis=-1)
 
@@ -127,7 +131,7 @@ class Bookkeeper:
         cost = np.float64(self.settings.acquisition_cost_amount)
         factor = discount_factor(age, rate_annual=self.settings.discount_rate_annual)
         for estimate, there in enumerate(active):
-            if age > 0:
+            if age > self.first:
                 left = before[estimate] - there
                 posted[REPLACEMENT, estimate] = to_cents(cost, left), to_cents(cost, left * factor)
             before[estimate] = there

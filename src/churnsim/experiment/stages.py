@@ -18,36 +18,30 @@ from churnsim.campaign.tickets import Tickets, propose_tickets
 from churnsim.campaign.wave import Assignment, Wave, nobody_assigned, planned_contact_time, run_wave
 from churnsim.core.columns import Schema, Subscribers
 from churnsim.core.draws import make_key
-from churnsim.core.money import CENTS
 from churnsim.errors import ConfigError
-from churnsim.evaluation.ledger import (
-    BASES,
-    ESTIMATES,
-    EXPECTED,
-    KINDS,
-    REALISED,
-    WORLDS,
-    Bookkeeper,
-    compare_worlds,
-    ledger_frame,
-)
+from churnsim.evaluation.ledger import EXPECTED, Bookkeeper, ledger_frame
 from churnsim.evaluation.tenure_churn import tenure_churn
-from churnsim.evaluation.truth import expected_effects, realised_responses, responses
+from churnsim.evaluation.truth import Responses, expected_effects, realised_responses, responses
+from churnsim.experiment.judge import campaign_metrics, lists_frame, monthly_frame, resolve
+from churnsim.experiment.allocation import allocation
+from churnsim.experiment.curves import curve_frames
 from churnsim.experiment.store import Cell
-from churnsim.experiment.world import World
+from churnsim.experiment.world import Reach, World
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.drivers.tenure import states_at
 from churnsim.policy.choice import Choice, Situation
 from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import NAMED, ROWS, Plan
 from churnsim.policy.policies import choose
-from churnsim.policy.settings import PolicySettings
+from churnsim.policy.settings import OVER_MONTHS, PolicySettings
 from churnsim.population.categories import STATES
 from churnsim.signals.observe import features, listed_rows, observe
 from churnsim.signals.readable import READABLE
 from churnsim.signals.rules import RULES
 from churnsim.uplift.best import BestCampaign
 from churnsim.uplift.models import Models
+from churnsim.uplift.settings import UpliftSettings
+from churnsim.uplift.trial import Trial
 
 Ids = npt.NDArray[np.int64]
 # Planned reach below this, and predicted risk above this, would give orders a value and a rate without bounds.
@@ -112,26 +106,36 @@ def plan(world: World, history_cell: Cell) -> Cell:
 
 def fit_models(world: World) -> Models:
     """Run the pilot and learn from it."""
+    return learn_from(world, pilot_trial(world))
+
+
+def pilot_trial(world: World) -> Trial:
+    """Run the pilot."""
     if world.engine.coupled:
         raise ConfigError(f"driver {world.engine.coupled[0]!r} couples subscribers, and a campaign is judged by "
                           "stepping those it contacts again, alone; take the driver out, or simulate without "
                           "simulation.policy")
     e = world.experiment
-    rate = e.evaluation.discount_rate_annual
-    trial = run_pilot(world.pilot_population(), e.pilot, tries=e.campaign.offers, engine=world.engine,
-                      signals=e.signals, channels=e.channels, capacity=e.capacity, rate_annual=rate,
-                      lost_months=e.campaign.lost_months)
-    return Models(trial, e.uplift, churn_model=e.signals.churn_model,
+    return run_pilot(world.pilot_population(), e.pilot, tries=e.campaign.offers, engine=world.engine,
+                     signals=e.signals, channels=e.channels, capacity=e.capacity,
+                     rate_annual=e.evaluation.discount_rate_annual, lost_months=e.campaign.lost_months)
+
+
+def learn_from(world: World, trial: Trial, uplift: UpliftSettings | None = None) -> Models:
+    """Learn from a trial, by the experiment's learners or by those of other settings."""
+    e = world.experiment
+    return Models(trial, uplift or e.uplift, churn_model=e.signals.churn_model,
                   risk_horizon_months=e.signals.risk_horizon_months, outcome_months=e.pilot.outcome_months,
-                  horizon_months=e.evaluation.horizon_months, rate_annual=rate,
+                  horizon_months=e.evaluation.horizon_months, rate_annual=e.evaluation.discount_rate_annual,
                   key=make_key(seed=e.seed, replicate=world.replicate, purpose="learner"), folder=world.folder)
 
 
 def _predictions(world: World, models: Models, base: Subscribers, learners: Collection[str] | None = None,
-                 rules: Collection[str] = (), columns: Collection[str] = ()) -> dict[str, npt.NDArray[Any]]:
-    """Return what the operator knows of `base` at the start of the campaign month: the arrays of a plan."""
+                 rules: Collection[str] = (), columns: Collection[str] = (), *, month: int | None = None
+                 ) -> dict[str, npt.NDArray[Any]]:
+    """Return what the operator knows of `base` at the start of a month: the arrays of a plan."""
     e = world.experiment
-    table = observe(base, month=e.campaign_month, settings=e.signals, key=world.key)
+    table = observe(base, month=e.campaign_month if month is None else month, settings=e.signals, key=world.key)
     plans = world.reach(table)
     arms = world.arms()
     pilot_arm = [k for k, arm in enumerate(arms) if arm.channel == e.pilot.channel]
@@ -156,9 +160,12 @@ def _predictions(world: World, models: Models, base: Subscribers, learners: Coll
 
 
 def make_plan(world: World, models: Models, base: Subscribers, *, learners: Collection[str],
-              rules: Collection[str]) -> Plan:
-    """Return what the operator knows of `base` at the start of the campaign month, by the named learners and rules."""
-    return _plan(world, _predictions(world, models, base, learners, rules), models.best, base.ids)
+              rules: Collection[str], month: int | None = None) -> Plan:
+    """Return what the operator knows of `base` at the start of a month, by the named learners and rules.
+
+    Of the campaign month, if none is named.
+    """
+    return _plan(world, _predictions(world, models, base, learners, rules, month=month), models.best, base.ids)
 
 
 def _scale_odds(prob: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -195,11 +202,8 @@ def truth(world: World, history_cell: Cell) -> Cell:
     month = e.campaign_month
     table = observe(base, month=month, settings=e.signals, key=world.key)
     plans = world.reach(table)
-    found = responses(base, world.inner_engines(), e.evaluation, offers=e.campaign.offers, month=month,
-                      contact_time=planned_contact_time(e.signals.list_delay_days))
-    effects = expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()],
-                               accept=_true_acceptance(world, base), reach=plans.reach,
-                               contact_cost=plans.contact_cost)
+    found = futures(world, base, month=month)
+    effects = true_effects(world, base, plans, found, month=month)
     present = base["departure_time"] > month
     books = Bookkeeper(e.evaluation, world.offers, start=month, n=len(base), arms=1)
     tickets = propose_tickets(base, e.campaign.tickets, engine=world.engine, channels=e.channels, capacity=e.capacity,
@@ -208,11 +212,28 @@ def truth(world: World, history_cell: Cell) -> Cell:
                      months=e.evaluation.horizon_months, observe=books.observe)
     reference = books.worlds[0]
     arrays = {"net_value": effects.net_value, "net_value_se": effects.net_value_se,
-              "staying": effects.staying, "allowed": plans.allowed, "monthly": reference.monthly,
+              "staying": effects.staying, "stays_alone": found.alone.mean(axis=0), "allowed": plans.allowed,
+              "monthly": reference.monthly,
               "still_active": reference.still_active[:, present].sum(axis=1),
               **({} if tickets is None else tickets.arrays())}
     rows = [_arm_truth(arm.name, effects, plans.allowed, k) for k, arm in enumerate(world.arms())]
     return Cell({"subscribers": len(base), "on_network": int(present.sum())}, arrays, {"arms": pd.DataFrame(rows)})
+
+
+def futures(world: World, base: Subscribers, *, month: int) -> Responses:
+    """Simulate what contacts and acceptances in a month do to each of `base`, to the end of the horizon."""
+    e = world.experiment
+    left = e.evaluation.horizon_months - (month - e.campaign_month)
+    return responses(base, world.inner_engines(), e.evaluation.model_copy(update={"horizon_months": left}),
+                     offers=e.campaign.offers, month=month,
+                     contact_time=planned_contact_time(e.signals.list_delay_days))
+
+
+def true_effects(world: World, base: Subscribers, plans: Reach, found: Responses, *, month: int) -> TrueEffects:
+    """Return what listing each of `base` for each arm in a month does on average over futures, under planned reach."""
+    return expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()],
+                            accept=_true_acceptance(world, base, month=month), reach=plans.reach,
+                            contact_cost=plans.contact_cost)
 
 
 def realised_effects(world: World, base: Subscribers) -> TrueEffects:
@@ -222,17 +243,18 @@ def realised_effects(world: World, base: Subscribers) -> TrueEffects:
     plans = world.reach(table)
     found = realised_responses(base, world.engine, e.evaluation, offers=e.campaign.offers, month=month,
                                contact_time=planned_contact_time(e.signals.list_delay_days))
+    taken = _true_acceptance(world, base, month=month)
     takes = np.column_stack([accepts(arm.offer, prob, base.ids, key=world.key, month=month)
-                             for arm, prob in zip(world.arms(), _true_acceptance(world, base).T, strict=True)])
+                             for arm, prob in zip(world.arms(), taken.T, strict=True)])
     return expected_effects(found, offer_code=[arm.offer_code for arm in world.arms()],
                             accept=takes.astype(np.float64), reach=plans.reach, contact_cost=plans.contact_cost)
 
 
-def _true_acceptance(world: World, base: Subscribers) -> npt.NDArray[np.float64]:
-    """Return the probability that each subscriber accepts each arm once contacted, (n, arms)."""
+def _true_acceptance(world: World, base: Subscribers, *, month: int) -> npt.NDArray[np.float64]:
+    """Return the probability that each subscriber, contacted in a month, accepts each arm, (n, arms)."""
     e = world.experiment
     return np.column_stack([
-        acceptance_prob(e.offers[arm.offer], base, engine=world.engine, month=e.campaign_month,
+        acceptance_prob(e.offers[arm.offer], base, engine=world.engine, month=month,
                         channel_factor=odds_factor(e.offers[arm.offer], arm.channel, e.channels))
         for arm in world.arms()])
 
@@ -251,13 +273,18 @@ def _arm_truth(name: str, effects: TrueEffects, allowed: npt.NDArray[np.bool_], 
 
 def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_cell: Cell) -> Cell:
     """Choose, work, resolve and judge one policy."""
+    from churnsim.experiment import waves
+
     e = world.experiment
     settings = e.policies[name]
+    if settings.kind in OVER_MONTHS:
+        return waves.policy(world, settings, history_cell, truth_cell)
     base = decision_base(history_cell, world.engine.schema)
     knows = load_plan(world, plan_cell, base.ids)
     effects = TrueEffects(*(truth_cell.arrays[key] for key in ("net_value", "net_value_se", "staying")))
     known = realised_effects(world, base) if settings.kind == "clairvoyant" else effects
-    choice = choose(settings, situation(world, knows), truth=known)
+    given = situation(world, knows)
+    choice = choose(settings, given, truth=known)
     wave = work_list(world, settings, knows, choice, base, Tickets.of(e.campaign.tickets, truth_cell.arrays))
     touched = base.take(wave.touched)
     books, in_time = resolve(world, touched, wave)
@@ -268,17 +295,22 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
         policy_world.still_active[EXPECTED] - reference.still_active[EXPECTED])[present].sum()
     metrics |= {"churn_rate": 1.0 - float(active) / max(truth_cell.facts["on_network"], 1),
                 "plan_value": effects.of_list(choice.arm)}
+    changed = policy_world.monthly - reference.monthly
     frames = {"ledger": ledger_frame(touched.ids, *books.worlds), "contacts": wave.log.attempts.to_pandas(),
-              "monthly": _monthly(books, truth_cell), "lists": _lists(knows, choice, effects),
+              "monthly": monthly_frame(changed, truth_cell),
+              "lists": lists_frame(knows, choice, effects, month=e.campaign_month),
               **({"calls": wave.log.calls.to_pandas()} if e.capacity.inbound else {}),
-              **({} if wave.tickets is None else {"tickets": wave.tickets.frame()}), **choice.tables}
+              **({} if wave.tickets is None else {"tickets": wave.tickets.frame()}), **choice.tables,
+              "allocation": allocation(base, choice.arm, knows.arms),
+              **curve_frames(settings, given, choice, known=known, truth=effects)}
     return Cell({"metrics": metrics, "note": choice.note, **squares}, {}, frames)
 
 
-def situation(world: World, plan: Plan) -> Situation:
-    """Return what a policy is given: the plan, the limits of the campaign month, the centre to try lists in."""
+def situation(world: World, plan: Plan, *, month: int | None = None) -> Situation:
+    """Return what a policy is given: the plan, the limits of a month (the campaign's), the centre to try lists in."""
     e = world.experiment
-    return Situation(plan, world.limits(month=e.campaign_month), world.key, policies=e.policies, folder=world.folder,
+    month = e.campaign_month if month is None else month
+    return Situation(plan, world.limits(month=month), world.key, policies=e.policies, folder=world.folder,
                      currency=e.currency)
 
 
@@ -307,89 +339,6 @@ def assigned(plan: Plan, choice: Choice, *, horizon_months: int) -> Assignment:
         np.array([plan.arms[k].channel for k in arm]),
         choice.priority[listed] / np.maximum(plan.reach[listed, arm], LEAST_REACH),
         -np.log1p(-np.minimum(plan.risk[listed], MOST_RISK)) / horizon_months)
-
-
-def resolve(world: World, touched: Subscribers, wave: Wave, *, threads: int = 1
-            ) -> tuple[Bookkeeper, npt.NDArray[np.bool_]]:
-    """Step the touched through the horizon with and without the campaign.
-
-    Returns the money of both worlds, and who was reached before deciding to leave, or accepted an offer that brings
-    back.
-    """
-    e = world.experiment
-    books = Bookkeeper(e.evaluation, world.offers, start=e.campaign_month, n=len(touched), arms=2,
-                       contact_cents=wave.contact_cents)
-    contact = e.campaign_month + np.minimum(wave.contact_time, 1.0)
-    in_time = np.zeros(len(touched), bool)
-
-    def watch(block: Block) -> None:
-        books.observe(block)
-        if block.arm == 1 and block.month.first:
-            at = slice(block.low, block.high)
-            takes = block["undecided"] & (block["accepted"] > 0)
-            in_time[at] = wave.reached[at] & (takes | (block["decision_time"] > contact[at]))
-
-    world.engine.run([(touched.copy(), wave.reference), (touched.copy(), wave.treatment)], start=e.campaign_month,
-                     months=e.evaluation.horizon_months, observe=watch, threads=threads)
-    return books, in_time
-
-
-def campaign_metrics(choice: Choice, books: Bookkeeper, wave: Wave, in_time: npt.NDArray[np.bool_]
-                     ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Return the metrics of a campaign, amounts in the currency and exact to the cent, and squared net values."""
-    reference, policy_world = books.worlds
-    expected = compare_worlds(reference, policy_world, estimate=EXPECTED)
-    realised = compare_worlds(reference, policy_world, estimate=REALISED)
-
-    def amount(cents: npt.NDArray[np.int64]) -> float:
-        return int(cents.sum()) / CENTS
-
-    metrics = {
-        "targeted": int((choice.arm >= 0).sum()), "reached": int(wave.reached.sum()),
-        "reached_in_time": int(in_time.sum()),
-        "accepted": int((in_time & (wave.accepted > 0)).sum()),
-        "saved_revenue": amount(expected.saved_revenue), "saved_margin": amount(expected.saved_margin),
-        "offer_cost": amount(expected.offer_cost),
-        "offer_cost_to_stayers": amount(books.offer_cost_to_stayers[1]),
-        "contact_cost": amount(expected.contact_cost), "net_value": amount(expected.net_value),
-        "net_value_realised": amount(realised.net_value),
-        "direct_effect": amount(expected.net_value[wave.attempted]),
-        "spillover": amount(expected.net_value[~wave.attempted]),
-        "terminal_value": amount(expected.terminal_value),
-        "acquisition_cost_avoided": amount(expected.acquisition_cost_avoided),
-        "planned_spend": choice.planned_spend, "plan_gap": choice.gap,
-        **({} if wave.tickets is None else wave.tickets.metrics()),
-    }
-    squares = {f"squared_{name}": float((money.net_value.astype(np.float64) ** 2).sum() / CENTS**2)
-               for name, money in zip(ESTIMATES, (realised, expected), strict=True)}
-    return metrics, squares
-
-
-def _monthly(books: Bookkeeper, truth_cell: Cell) -> pd.DataFrame:
-    """Return month x kind totals over all subscribers in both worlds, in cents, zero rows left out."""
-    all_reference = truth_cell.arrays["monthly"]
-    changed = books.worlds[1].monthly - books.worlds[0].monthly
-    parts = []
-    for world, totals in zip(WORLDS, (all_reference, all_reference + changed), strict=True):
-        month, kind, estimate = np.nonzero(totals.any(axis=3))
-        parts.append(pd.DataFrame({"world": world, "month": month, "kind": np.array(KINDS)[kind],
-                                   "estimate": np.array(ESTIMATES)[estimate],
-                                   **{f"{name}_cents": totals[month, kind, estimate, k]
-                                      for k, name in enumerate(BASES)}}))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _lists(knows: Plan, choice: Choice, effects: TrueEffects) -> pd.DataFrame:
-    """Return the list: who was to be given what, with the truth beside it."""
-    rows = np.flatnonzero(choice.arm >= 0)
-    arm = choice.arm[rows]
-    names = [a.name for a in knows.arms]
-    return pd.DataFrame({"subscriber": knows.ids[rows],
-                         "arm": pd.Categorical.from_codes(arm, pd.Index(names)),
-                         "risk": knows.risk[rows], "priority": choice.priority[rows],
-                         "planned_cost_amount": knows.planned_cost[rows, arm],
-                         "true_effect_amount": effects.net_value[rows, arm],
-                         "true_effect_on_staying": effects.staying[rows, arm]})
 
 
 def risk_and_effect(plan_cell: Cell, truth_cell: Cell) -> float:
