@@ -181,15 +181,22 @@ def _make(named: str, folder: Path, options: Mapping[str, Any], seed: int) -> An
     """Return the object with its options, the seed, and one thread, as far as it has such parameters."""
     wanted = load_estimator(named, folder)
     try:
-        made = wanted(**options)
-        known = made.get_params() if hasattr(made, "get_params") else inspect.signature(wanted).parameters
-        ours = {name: seed for name in known if name.rpartition("__")[2] == "random_state"}
-        ours |= {name: 1 for name in known if name == "n_jobs" and name not in options}
-        if ours:
-            made = made.set_params(**ours) if hasattr(made, "set_params") else wanted(**{**options, **ours})
+        if hasattr(wanted, "set_params"):
+            made = wanted(**options)
+            return made.set_params(**_ours(made.get_params(), wanted, options, seed))
+        known = {name: each.default for name, each in inspect.signature(wanted).parameters.items()}
+        return wanted(**options, **_ours(known, wanted, options, seed))
     except Exception as error:
         raise ConfigError(f"{named} cannot be made ({told(error)}); correct its options or the class") from error
-    return made
+
+
+def _ours(known: Mapping[str, Any], wanted: type[Any], options: Mapping[str, Any], seed: int) -> dict[str, int]:
+    ours = {name: seed for name in known if name.rpartition("__")[2] == "random_state"}
+    # scikit-learn's None is one thread, and some of its classes complain of a number; elsewhere it is all cores.
+    if "n_jobs" in known and "n_jobs" not in options and (
+            known["n_jobs"] is not None or not wanted.__init__.__module__.startswith("sklearn.")):
+        ours["n_jobs"] = 1
+    return ours
 
 
 def _numbers(found: Any, named: str, shape: tuple[int, int]) -> Float64:

@@ -1,8 +1,8 @@
 """Effects per subscriber and arm, learned from a trial: the one door to causalml.
 
-What causalml decides in silence is decided here in the open: assignment probabilities are always handed over,
-effect columns come back in the order of the config instead of the alphabet, and numpy's global random state
-is set for each call and put back after it. Learners are for processes, not threads: calls from several
+What causalml decides in silence is decided here in the open: assignment probabilities are always handed over, arms
+are numbered in the order of the config, so that effects come back in it and names mean nothing, and numpy's global
+random state is set for each call and put back after it. Learners are for processes, not threads: calls from several
 threads wait for each other.
 """
 
@@ -39,14 +39,7 @@ from churnsim.uplift.learners_data import (
     trial_arrays,
 )
 from churnsim.uplift.learners_effects import Effects, ForestEffects, meta_effects
-from churnsim.uplift.learners_kinds import (
-    FORESTS,
-    arm_names,
-    arm_shares,
-    forest_columns,
-    forest_weights,
-    unfitted,
-)
+from churnsim.uplift.learners_kinds import FORESTS, arm_shares, forest_weights, unfitted
 from churnsim.uplift.settings import BINARY_KINDS, Learner, LearnerKind, check_estimator
 
 LEARNERS: tuple[str, ...] = get_args(LearnerKind)
@@ -182,7 +175,7 @@ def fit(
     shares = propensity_by_row(propensity, arms, rows=len(matrix))
     if kind in BINARY_KINDS or (own is not None and own.classifies):
         _refuse_non_binary(kind, outcome, codes, arms)
-    names, place = arm_names(codes, arms), (estimator, (folder or Path()).absolute()) if estimator else None
+    names, place = np.asarray(arms)[codes], (estimator, (folder or Path()).absolute()) if estimator else None
     if most_seconds is not None:
         arguments = {"kind": kind, "X": X, "y": outcome, "treatment": names, "arms": tuple(arms),
                      "propensity": dict(propensity), "seed": seed, "estimator": estimator, "options": options,
@@ -199,9 +192,9 @@ def fit(
             effects = fit_own_effects(table, outcome, treatment=names, propensity=shares, arms=arms, named=place[0],
                                       folder=place[1], options=options or {}, seed=seed)
         elif kind in FORESTS:
-            effects = _fit_forest(kind, matrix, outcome, codes, arms=arms, shares=shares, seed=seed)
+            effects = _fit_forest(kind, matrix, outcome, codes, shares=shares, seed=seed)
         else:
-            effects = _fit_meta(kind, matrix, outcome, codes, arms=arms, shares=shares, seed=seed, own=own)
+            effects = _fit_meta(kind, matrix, outcome, codes, shares=shares, seed=seed, own=own)
     return FittedLearner(tuple(arms[1:]), tuple(X.columns), effects, seed, place)
 
 
@@ -258,25 +251,21 @@ def _refuse_non_binary(kind: str, outcome: Float64, codes: Codes, arms: Sequence
             )
 
 
-def _fit_meta(kind: str, matrix: Float64, outcome: Float64, codes: Codes, *, arms: Sequence[str], shares: Float64,
-              seed: int, own: OwnModel | None) -> Effects:
+def _fit_meta(kind: str, matrix: Float64, outcome: Float64, codes: Codes, *, shares: Float64, seed: int,
+              own: OwnModel | None) -> Effects:
     letter = kind.partition("_")[0]
     by_row, means = arm_shares(shares)
-    model = unfitted(kind, _causalml("meta"), control=arms[0], seed=seed, rows=len(matrix), own=own)
+    model = unfitted(kind, _causalml("meta"), seed=seed, rows=len(matrix), own=own)
     extra = {"seed": seed} if letter == "dr" else {}
-    model.fit(X=matrix, treatment=arm_names(codes, arms), y=outcome, p={arms[k]: share for k, share in by_row.items()},
-              **extra)
-    groups = sorted(str(group) for group in model.t_groups)
-    assert groups == sorted(arms[1:]), f"causalml fitted {groups}, asked for {list(arms[1:])}"
-    return meta_effects(letter, model, arms[1:], arm_share=means)
+    model.fit(X=matrix, treatment=codes, y=outcome, p=by_row, **extra)
+    assert list(model.t_groups) == list(by_row), f"causalml fitted {model.t_groups}, asked for {list(by_row)}"
+    return meta_effects(letter, model, arm_share=means)
 
 
-def _fit_forest(kind: str, matrix: Float64, outcome: Float64, codes: Codes, *, arms: Sequence[str], shares: Float64,
-                seed: int) -> Effects:
-    forest = unfitted(kind, _causalml("tree"), control=arms[0], seed=seed, rows=len(matrix))
-    forest.fit(X=matrix, treatment=codes if kind == "causal_forest" else arm_names(codes, arms), y=outcome,
-               sample_weight=forest_weights(shares, codes))
-    return ForestEffects(forest, forest_columns(forest, arms))
+def _fit_forest(kind: str, matrix: Float64, outcome: Float64, codes: Codes, *, shares: Float64, seed: int) -> Effects:
+    forest = unfitted(kind, _causalml("tree"), seed=seed, rows=len(matrix))
+    forest.fit(X=matrix, treatment=codes, y=outcome, sample_weight=forest_weights(shares, codes))
+    return ForestEffects(forest)
 
 
 def _prepare(kind: str) -> None:

@@ -82,7 +82,19 @@ class BlendedEffects:
             for control, treated, share in zip(self.on_control, self.on_treated, self.arm_share, strict=True)])
 
 
-def meta_effects(letter: str, learner: Any, arms: Sequence[str], *, arm_share: Sequence[float]) -> Effects:
+@dataclass(frozen=True)
+class ForestEffects:
+    """What a forest says."""
+
+    forest: Any
+
+    def predict(self, X: Float64) -> Float64:
+        """Return the effect of each arm on each row of (n, features), (n, K)."""
+        # With one arm the causal forest leaves its second axis out.
+        return np.asarray(self.forest.predict(X), dtype=np.float64).reshape(len(X), -1)
+
+
+def meta_effects(letter: str, learner: Any, *, arm_share: Sequence[float]) -> Effects:
     """Return the effects of causalml's fitted meta-learner.
 
     Parameters
@@ -90,12 +102,11 @@ def meta_effects(letter: str, learner: Any, arms: Sequence[str], *, arm_share: S
     letter
         "t", "s", "x", "r" or "dr".
     learner
-        causalml's object, whose models are held by the names of arms.
-    arms
-        Treatment arms in the order of the config.
+        causalml's object, whose models are held by arm: 1 to K.
     arm_share
-        P(arm | arm or control) of each, for "x".
+        (K,) P(arm | arm or control), which "x" needs.
     """
+    arms = range(1, len(arm_share) + 1)
     if letter == "t":
         return DifferenceEffects(tuple((learner.models_t[arm],) for arm in arms), learner.model_c)
     if letter == "s":
@@ -105,20 +116,6 @@ def meta_effects(letter: str, learner: Any, arms: Sequence[str], *, arm_share: S
                               tuple(learner.models_tau_t[arm] for arm in arms), tuple(arm_share))
     found = [learner.models_tau[arm] for arm in arms]
     return DifferenceEffects(tuple(tuple(models) if letter == "dr" else (models,) for models in found))
-
-
-@dataclass(frozen=True)
-class ForestEffects:
-    """What a forest says, its columns put in order."""
-
-    forest: Any
-    columns: tuple[int, ...]
-
-    def predict(self, X: Float64) -> Float64:
-        """Return the effect of each arm on each row of (n, features), (n, K)."""
-        # With two groups the causal forest leaves its second axis out.
-        found = np.asarray(self.forest.predict(X), dtype=np.float64).reshape(len(X), -1)
-        return found[:, list(self.columns)]
 
 
 def _expected(model: Any, X: Float64) -> Float64:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -57,34 +55,31 @@ def small_trees(seed: int, *, rows: int) -> Any:
     )
 
 
-def unfitted(kind: str, causalml: ModuleType, *, control: str, seed: int, rows: int,
-             own: OwnModel | None = None) -> Any:
-    """Return causalml's object for a kind.
+def unfitted(kind: str, causalml: ModuleType, *, seed: int, rows: int, own: OwnModel | None = None) -> Any:
+    """Return causalml's object for a kind; its arms are numbers, control 0.
 
     Parameters
     ----------
     causalml
         ``causalml.inference.meta`` or, for forests, ``causalml.inference.tree``.
-    control
-        Name of the control arm.
     rows
         Of the trial.
     own
         The base model of kinds that end in own.
     """
     if kind in FORESTS:
-        return _forest(kind, causalml, control=control, seed=seed)
+        return _forest(kind, causalml, seed)
     letter, _, base = kind.partition("_")
     if base == "logistic":
         # Newton reaches the optimum itself, so the result does not hang on a stopping rule.
         logistic = make_pipeline(StandardScaler(), RowwiseLogistic(solver="newton-cholesky", random_state=seed))
-        return causalml.BaseTClassifier(learner=logistic, control_name=control)
+        return causalml.BaseTClassifier(learner=logistic, control_name=0)
     if letter == "r":
         weighted = WeightedPipeline(ridge().steps) if base == "ridge" else _base_model(base, own, seed, rows)
         # Its regressor has no parameter for the number of processes, and takes all cores.
-        return causalml.BaseRLearner(learner=weighted, control_name=control, random_state=seed, cv_n_jobs=1)
+        return causalml.BaseRLearner(learner=weighted, control_name=0, random_state=seed, cv_n_jobs=1)
     wanted = getattr(causalml, f"Base{letter.upper()}Regressor")
-    return wanted(learner=_base_model(base, own, seed, rows), control_name=control)
+    return wanted(learner=_base_model(base, own, seed, rows), control_name=0)
 
 
 def _base_model(base: str, own: OwnModel | None, seed: int, rows: int) -> Any:
@@ -93,12 +88,11 @@ def _base_model(base: str, own: OwnModel | None, seed: int, rows: int) -> Any:
     return ridge() if base == "ridge" else small_trees(seed, rows=rows)
 
 
-def _forest(kind: str, causalml: ModuleType, *, control: str, seed: int) -> Any:
+def _forest(kind: str, causalml: ModuleType, seed: int) -> Any:
     if kind == "uplift_forest":
         return causalml.UpliftRandomForestClassifier(
-            control_name=control, n_estimators=FOREST_TREES, max_depth=3, min_samples_leaf=LEAF_ROWS,
-            random_state=seed, n_jobs=1)
-    # It refuses arms that are text: it is given their positions, control 0.
+            control_name=0, n_estimators=FOREST_TREES, max_depth=3, min_samples_leaf=LEAF_ROWS, random_state=seed,
+            n_jobs=1)
     return causalml.CausalRandomForestRegressor(
         control_name=0, n_estimators=FOREST_TREES, max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS,
         random_state=seed, n_jobs=1)
@@ -121,17 +115,3 @@ def arm_shares(shares: Float64) -> tuple[dict[int, Float64], tuple[float, ...]]:
     # The mean of equal numbers may differ from them by rounding.
     means = tuple(float(share[0] if (share == share[0]).all() else share.mean()) for share in by_row.values())
     return by_row, means
-
-
-def forest_columns(forest: Any, arms: Sequence[str]) -> tuple[int, ...]:
-    """Return where a fitted forest's effects have each treatment arm."""
-    if not hasattr(forest, "classes_"):
-        return tuple(range(len(arms) - 1))
-    found = [str(name) for name in forest.classes_]
-    assert found[0] == arms[0] and sorted(found) == sorted(arms), f"causalml fitted {found}, asked for {list(arms)}"
-    return tuple(found.index(arm) - 1 for arm in arms[1:])
-
-
-def arm_names(codes: Codes, arms: Sequence[str]) -> npt.NDArray[np.str_]:
-    """Return the name of each row's arm."""
-    return np.asarray(arms)[codes]

@@ -108,6 +108,6 @@ or run a randomised pilot
             share = shares[outside[0], column]
             raise DataError(
                 f"no overlap: arm {arm!r} has a propensity outside [{least:g}, {1.0 - least:g}] for {len(outside)} of "
-                f"{rows} rows ({100 * len(outside) / rows:.2g} %), such as {share:.3g} at row {outside[0]}; leave out "
+                f"{rows} rows ({100 * len(outside) / rows:.3g} %), such as {share:.3g} at row {outside[0]}; leave out "
                 "such rows (overlapping of churnsim.uplift.propensity finds them), drop the arm, or run a randomised "
                 "pilot")

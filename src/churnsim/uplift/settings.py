@@ -79,5 +79,5 @@ class UpliftSettings(Settings):
     whatever the staff."""
     propensity: Literal["auto", "ignored"] = "auto"
     """Chance of assignment that learners are told. "auto": the design's; of a past campaign, a cross-fitted model's,
-    which is refused if some were never or always on the list. "ignored": the arms' overall shares, as if the list had
-    been drawn at random."""
+    which is refused if some were never or always on the list. "ignored": the arms' overall shares, and arms
+    compared as they are, as if the list had been drawn at random."""
