@@ -28,7 +28,7 @@ def test_effects_by_hand() -> None:
     value = np.array([[[-2.0], [10.0], [4.0]], [[0.0], [20.0], [8.0]]])
     staying = value / 100.0
     found = expected_effects(
-        Responses((0, 1, 2), value, staying),
+        Responses((0, 1, 2), value, staying, np.zeros(value[:, 0].shape)),
         offer_code=[1, 2, 1],
         accept=np.array([[0.5, 0.25, 0.1]]),
         reach=np.array([[0.4, 0.4, 1.0]]),
@@ -44,7 +44,7 @@ def test_effects_by_hand() -> None:
 def test_one_draw_has_no_standard_error() -> None:
     ones = np.ones((1, 2, 1))
     found = expected_effects(
-        Responses((0, 1), ones, ones),
+        Responses((0, 1), ones, ones, ones[:, 0]),
         offer_code=[1],
         accept=np.ones((1, 1)),
         reach=np.ones((1, 1)),

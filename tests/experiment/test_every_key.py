@@ -22,6 +22,7 @@ from small_world import load_small
 from churnsim.config.paths import dotted, lookup
 from churnsim.config.source import parse_yaml
 from churnsim.experiment import stages
+from churnsim.experiment.accuracy import accuracy
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment, check_experiment
 from churnsim.experiment.simulation import open_simulation, simulate
@@ -425,13 +426,14 @@ def compute(task: Task, needs: list[Cell]) -> Cell:
     world = make_world(task.experiment, replicate=task.replicate, folder=task.folder)
     if task.policy is not None:
         return stages.policy(world, task.policy, *needs)
-    return {"history": stages.history, "plan": stages.plan, "truth": stages.truth}[task.stage](world, *needs)
+    known = {"history": stages.history, "plan": stages.plan, "truth": stages.truth, "accuracy": accuracy}
+    return known[task.stage](world, *needs)
 
 
 BASE_TASKS = tasks_of(LOADED.experiment)
 # The plan takes longest to compute: it comes last among those that need nothing but the history. Of the policies, those
 # whose lists are long come first: they notice most keys of the centre.
-ORDER = {"history": 0, "truth": 1, "plan": 2, "policy": 3}
+ORDER = {"history": 0, "truth": 1, "plan": 2, "policy": 3, "accuracy": 4}
 LONG = ("everyone_desk", "everyone_sms", "everyone_capacity")
 
 

@@ -20,7 +20,7 @@ from churnsim.policy.settings import BUDGETED
 
 KINDS = load_small().experiment.policies
 ALL_POLICIES = set(KINDS)
-EVERYTHING = {"history", "plan", "truth"} | ALL_POLICIES
+EVERYTHING = {"history", "plan", "truth", "accuracy"} | ALL_POLICIES
 BUDGETED_POLICIES = {name for name, policy in KINDS.items() if policy.kind in BUDGETED}
 
 
@@ -65,10 +65,10 @@ def changed(*overrides: str) -> set[str]:
         ("signals.list_delay_days=3.0", EVERYTHING - {"history"}),
         ("evaluation.inner_draws=3", EVERYTHING - {"history"}),
         ("campaign.channels=[call]", EVERYTHING - {"history"}),
-        ("pilot.size=4001", {"plan"} | ALL_POLICIES),
-        ("uplift.folds=4", {"plan"} | ALL_POLICIES),
+        ("pilot.size=4001", {"plan", "accuracy"} | ALL_POLICIES),
+        ("uplift.folds=4", {"plan", "accuracy"} | ALL_POLICIES),
         ("campaign.deadline_days=20.0", ALL_POLICIES),
-        ("campaign.budget_amount=10.0", BUDGETED_POLICIES),
+        ("campaign.budget_amount=10.0", {"accuracy"} | BUDGETED_POLICIES),
         ("policies.random.kind=churn_risk", {"random"}),
         ("policies.everyone.offer=contract_device", {"everyone"}),
         ("policies.extra={kind: random}", {"extra"}),
@@ -96,9 +96,9 @@ def test_equal_cells_of_scenarios_are_shared() -> None:
         )
     )
     shared = {task.policy or task.stage for task in poor} - {
-        task.policy for task, other in zip(poor, base, strict=True) if task.key != other.key
+        task.policy or task.stage for task, other in zip(poor, base, strict=True) if task.key != other.key
     }
-    assert shared == EVERYTHING - BUDGETED_POLICIES
+    assert shared == EVERYTHING - BUDGETED_POLICIES - {"accuracy"}
     assert [task.key for task in deaf if task.stage == "truth"] == [task.key for task in base if task.stage == "truth"]
 
 
@@ -108,7 +108,8 @@ def test_needs_come_first_and_labels_say_what_runs() -> None:
         assert seen.issuperset(task.needs)
         seen.add(task.key)
     labels = [task.label for task in tasks_of(load_small())]
-    assert labels[:4] == ["history, replicate 0", "plan, replicate 0", "truth, replicate 0", "policy none, replicate 0"]
+    first = ["history", "plan", "truth", "accuracy", "policy none"]
+    assert labels[:5] == [f"{label}, replicate 0" for label in first]
     (scenario,) = make_tasks(load_small(extra="\nscenarios: {poor: {uplift: {folds: 4}}}\n"))[1:]
     assert scenario[0].label == "history, replicate 0, scenario poor"
 

@@ -37,11 +37,14 @@ class Responses:
     staying
         (draws, rows, n): change of the probability to be active `CHURN_MONTHS` later (or in the last month of a
         shorter horizon).
+    alone
+        (draws, n): that probability without contact.
     """
 
     codes: tuple[int, ...]
     value: Float64
     staying: Float64
+    alone: Float64
 
 
 def responses(base: Subscribers, engines: Sequence[Lifecycle], settings: EvaluationSettings, *,
@@ -63,7 +66,7 @@ def responses(base: Subscribers, engines: Sequence[Lifecycle], settings: Evaluat
     worth = [_worth(base, engine, settings, codes, month=month, contact_time=contact_time, realise=False,
                     threads=threads) for engine in engines]
     value, staying = (np.stack(arrays) for arrays in zip(*worth, strict=True))
-    return Responses(codes, value[:, 1:] - value[:, :1], staying[:, 1:] - staying[:, :1])
+    return Responses(codes, value[:, 1:] - value[:, :1], staying[:, 1:] - staying[:, :1], staying[:, 0])
 
 
 def _codes(engine: Lifecycle, offers: Sequence[str]) -> tuple[int, ...]:
@@ -80,7 +83,7 @@ def realised_responses(base: Subscribers, engine: Lifecycle, settings: Evaluatio
     codes = _codes(engine, offers)
     value, staying = _worth(base, engine, settings, codes, month=month, contact_time=contact_time, realise=True,
                             threads=threads)
-    return Responses(codes, (value[1:] - value[0])[None], (staying[1:] - staying[0])[None])
+    return Responses(codes, (value[1:] - value[0])[None], (staying[1:] - staying[0])[None], staying[:1])
 
 
 def _worth(base: Subscribers, engine: Lifecycle, settings: EvaluationSettings, codes: tuple[int, ...], *, month: int,

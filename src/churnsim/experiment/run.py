@@ -64,8 +64,8 @@ class Result:
         "net_value_low".
     frames
         Tables by name: "cells" (scenario, policy, replicate, metric, value), "ledger", "monthly", "contacts",
-        "lists", and of the stages "months", "causes", "states", "pilot", "arms", "diagnostics"; "tickets" where the
-        centre works them, and "calls" where there are inbound streams.
+        "lists", and of the stages "months", "causes", "states", "pilot", "arms", "diagnostics", and those of
+        docs/results.md; "tickets" where the centre works them, and "calls" where there are inbound streams.
     ran, reused
         Cells computed by this run, and found finished.
     notes

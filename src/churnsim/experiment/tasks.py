@@ -25,7 +25,7 @@ from churnsim.experiment.settings import Experiment
 from churnsim.experiment.store import Store
 from churnsim.lifecycle.plugin import driver_digests
 
-STAGES = ("history", "plan", "truth", "policy")
+STAGES = ("history", "plan", "truth", "accuracy", "policy")
 NUMERICAL = ("numpy", "scipy", "pandas", "numba", "scikit-learn", "lightgbm", "causalml", "simpy")
 # Sections that each stage reads beyond those of the stages before it.
 WORLD_SECTIONS = ("population", "market", "lifecycle", "offers", "currency", "seed")
@@ -107,8 +107,10 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
             "planning": {name: plain[name] for name in ("channels", "capacity", "signals")},
             "tickets": plain["campaign"]["tickets"]})
         yield Task(judge, "truth", scenario, replicate, None, (first,), e, folder)
+        needs = (first, knows, judge)
+        judged = key("accuracy", replicate, needs, {"budget_amount": plain["campaign"]["budget_amount"]})
+        yield Task(judged, "accuracy", scenario, replicate, None, needs, e, folder)
         for name in e.policies:
-            needs = (first, knows, judge)
             own = key("policy", replicate, needs, policy_sections(e, name, folder))
             yield Task(own, "policy", scenario, replicate, name, needs, e, folder)
 
@@ -141,13 +143,16 @@ def run_task(task: Task, store: Store) -> float:
     """Compute and store one cell; return the seconds it took."""
     # Stages import the models, which takes seconds; a run with nothing to do need not.
     from churnsim.experiment import stages
+    from churnsim.experiment.accuracy import accuracy
     from churnsim.experiment.world import make_world
 
     began = time.monotonic()
     cells = [store.read(key) for key in task.needs]
     with threadpool_limits(1):
         world = make_world(task.experiment, replicate=task.replicate, folder=task.folder)
-        if task.policy is None:
+        if task.stage == "accuracy":
+            cell = accuracy(world, *cells)
+        elif task.policy is None:
             cell = getattr(stages, task.stage)(world, *cells)
         else:
             cell = stages.policy(world, task.policy, *cells)
