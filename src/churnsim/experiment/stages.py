@@ -22,9 +22,9 @@ from churnsim.errors import ConfigError
 from churnsim.evaluation.ledger import EXPECTED, Bookkeeper, ledger_frame
 from churnsim.evaluation.tenure_churn import tenure_churn
 from churnsim.evaluation.truth import Responses, expected_effects, realised_responses, responses
-from churnsim.experiment.judge import campaign_metrics, lists_frame, monthly_frame, resolve
 from churnsim.experiment.allocation import allocation
 from churnsim.experiment.curves import curve_frames
+from churnsim.experiment.judge import campaign_metrics, lists_frame, monthly_frame, resolve
 from churnsim.experiment.store import Cell
 from churnsim.experiment.world import Reach, World
 from churnsim.lifecycle.block import Block
