@@ -107,11 +107,18 @@ def learn(trial: Trial, offer: str, learner: Learner, outcome: Float64, scores: 
     return Learned(fitted, calibrate(effects, scores[:, None]), effects[:, 0])
 
 
-def pilot_scores(trial: Trial, offer: str, outcome: Float64, chances: Chances, *, folds: int, seed: int) -> Float64:
-    """Return the doubly robust score of being assigned the offer, one a row of `trial.rows_for(offer)`."""
+def pilot_scores(trial: Trial, offer: str, outcome: Float64, chances: Chances, *, adjusted: bool, folds: int,
+                 seed: int) -> Float64:
+    """Return the doubly robust score of being assigned the offer, one a row of `trial.rows_for(offer)`.
+
+    Not `adjusted`, the arms are compared as they are: the scores' mean is the difference of the arms' means.
+    """
     rows, arms = trial.rows_for(offer), (CONTROL, offer)
     X, y, treatment = trial.X.iloc[rows], outcome[rows], trial.assigned[rows]
-    expected = cross_fit_outcomes(X, y, treatment=treatment, arms=arms, folds=folds, seed=seed)
+    if adjusted:
+        expected = cross_fit_outcomes(X, y, treatment=treatment, arms=arms, folds=folds, seed=seed)
+    else:
+        expected = np.tile([y[treatment == arm].mean() for arm in arms], (len(y), 1))
     return doubly_robust_scores(y, treatment=treatment, arms=arms, propensity=chances, outcome_by_arm=expected)[:, 0]
 
 

@@ -128,9 +128,9 @@ class Models:
         known = outcomes(trial, self.months_after(self._risk(trial.X, ~trial.here)))
         chances = {offer: assignment(trial, offer, self.settings, seed) for offer in trial.offers}
         used = {learner.outcome for learner in self.settings.learners.values()} | {MARGIN_MONTHS}
-        folds = self.settings.folds
-        scores = {name: {offer: pilot_scores(trial, offer, known[name], chances[offer], folds=folds, seed=seed)
-                         for offer in trial.offers} for name in known if name in used}
+        folds, adjusted = self.settings.folds, self.settings.propensity != "ignored"
+        scores = {name: {offer: pilot_scores(trial, offer, known[name], chances[offer], adjusted=adjusted, folds=folds,
+                                             seed=seed) for offer in trial.offers} for name in known if name in used}
         self._learned: dict[str, dict[str, Learned]] = {}
         rows: list[dict[str, object]] = []
         for name, learner in self.settings.learners.items():

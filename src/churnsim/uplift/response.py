@@ -69,13 +69,16 @@ def calibration_table(trial: Trial, *, learned_reach: bool, folds: int) -> pd.Da
 
     Columns: ``response`` ("accept", "planned reach", "reach"), ``offer``, rows and share of yes, the mean prediction,
     and ``slope``, that of least squares of the answer on the prediction, with its standard error: 1 for a calibrated
-    model, 0 for one that sorts no better than chance, NaN where all are predicted the same.
+    model, 0 for one that sorts no better than chance, NaN where all are predicted the same. A log of those reached
+    tells nothing of reach.
     """
     rows = []
     for offer in trial.offers:
         own = accept_rows(trial, offer)
         X, yes = trial.X.iloc[own], trial.accepted[own]
         rows.append(_calibration("accept", offer, _out_of_fold(X, yes, folds), yes))
+    if trial.reached_only:
+        return pd.DataFrame(rows)
     own = reach_rows(trial)
     planned, yes = trial.planned_reach[own], trial.reached[own]
     rows.append(_calibration("planned reach", "", planned, yes))
