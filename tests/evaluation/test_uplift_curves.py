@@ -98,6 +98,19 @@ def test_qini_by_hand() -> None:
     assert found["average_effect"].tolist() == [1.0, 1.0]
 
 
+def test_area_between_by_hand() -> None:
+    # Up to half of them: right order 0, 1, 7/6 at 0, 1/3, 1/2; wrong order 0, -1/3, -1/6.
+    effects = [3.0, 1.0, -1.0]
+    gap = area_between(effects, rank_by([3, 2, 1]), rank_by([1, 2, 3]), by="targeted", upto=0.5, draws=0)
+    right = (1 / 3 * 0.5 + 1 / 6 * (1 + 7 / 6) / 2) / 0.5
+    wrong = (1 / 3 * -1 / 6 + 1 / 6 * (-1 / 3 - 1 / 6) / 2) / 0.5
+    assert gap.value == pytest.approx(right - wrong)
+    # Past the end of a list its gain stays: thirds of 3 and 0 gained by a list of one and by an empty one.
+    one, none = rank_by([3, 2, 1], arm=[0, -1, -1]), rank_by([3, 2, 1], arm=-1)
+    gap = area_between(effects, one, none, by="targeted", upto=1.0, draws=0)
+    assert gap.value == pytest.approx(1 / 3 * 0.5 + 2 / 3 * 1)
+
+
 @cache
 def causalml_metrics() -> Any:
     import matplotlib

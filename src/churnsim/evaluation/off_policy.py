@@ -152,10 +152,10 @@ def change_with_reach(trial: LoggedTrial, policy: npt.ArrayLike | pd.DataFrame, 
                       confidence: float = 0.95) -> Interval:
     """Estimate what a policy's value changes by under other staff: the bias of the trial's own value for that staff.
 
-    Mean of sum_k g_k (r'_k / r_k - 1) (effect score of k), with g as in :func:`policy_value`, r the chance of contact in
-    the trial, and r' under the other staff: an effect of being listed is reach times the effect of a contact. Valid only
-    if attempts without an answer do nothing, and if who is reached more often by other staff gains as those like them
-    who were reached in the trial. Costs stay as they are.
+    Mean of sum_k g_k (r'_k / r_k - 1) (effect score of k), with g as in :func:`policy_value`, r the chance of contact
+    in the trial, and r' under the other staff: an effect of being listed is reach times the effect of a contact. Valid
+    only if attempts without an answer do nothing, and if those reached besides gain as those like them who were reached
+    in the trial. Costs stay as they are.
 
     Parameters
     ----------
@@ -167,7 +167,8 @@ def change_with_reach(trial: LoggedTrial, policy: npt.ArrayLike | pd.DataFrame, 
     Raises
     ------
     DataError
-        As :func:`policy_value`; ratios of another shape, negative, or with gaps; rows that could not have been left alone.
+        As :func:`policy_value`; ratios of another shape, negative, or with gaps; treated rows that could not have been
+        left alone.
     """
     weights = arm_weights(policy, arms=trial.arms, rows=len(trial))
     given = weights[:, 1:]
@@ -175,8 +176,8 @@ def change_with_reach(trial: LoggedTrial, policy: npt.ArrayLike | pd.DataFrame, 
     trial.require_overlap(compared, least_propensity=least_propensity)
     ratio = np.asarray(reach_ratio, dtype=np.float64)
     if ratio.shape not in (given.shape, given.shape[1:]):
-        raise DataError(f"reach_ratio has shape {ratio.shape}; give one value a row and arm after control, {given.shape}, "
-                        f"or one an arm, {given.shape[1:]}")
+        raise DataError(f"reach_ratio has shape {ratio.shape}; give one value a row and arm after control, "
+                        f"{given.shape}, or one an arm, {given.shape[1:]}")
     refuse_gaps("reach_ratio", ratio)
     if (ratio < 0.0).any():
         raise DataError(f"reach_ratio has the value {ratio.min():g}; a ratio of probabilities must not be negative")
