@@ -7,14 +7,16 @@ from typing import Any
 
 from harness import Outcome, Section
 from page import markdown_table, ratios, versions
-from policy_sections import TARGETS
+from policy_sections import LEARNERS, TARGETS
 
 Measured = Sequence[tuple[Section, int, Sequence[Outcome]]]
 """Outcomes of each section at each size."""
 
 BOUND_TOLERANCE = 1e-6
 HEADER = ("row", "subscribers", "wall s", "CPU s", "fastest to slowest round, CPU s", "set-up CPU s", "peak MiB",
-          "rounds", "rounds of prices", "bound", "gap, %")
+          "rounds")
+PLANS = ("rounds of prices", "bound", "gap, %")
+FITS = ("PEHE",)
 
 
 def compare(outcomes: Sequence[Outcome]) -> None:
@@ -26,6 +28,8 @@ def compare(outcomes: Sequence[Outcome]) -> None:
 
 
 def _difference(run: dict[str, Any], first: dict[str, Any]) -> str | None:
+    if "bound" not in run:
+        return None
     if run.get("arms", first.get("arms")) != first.get("arms"):
         return "its plan is not that of the first row"
     if abs(run["bound"] - first["bound"]) > BOUND_TOLERANCE * abs(first["bound"]):
@@ -33,10 +37,10 @@ def _difference(run: dict[str, Any], first: dict[str, Any]) -> str | None:
     return None
 
 
-def _line(outcome: Outcome) -> list[str]:
+def _line(outcome: Outcome, columns: int) -> list[str]:
     start, rounds = [outcome.row.name, f"{outcome.subscribers:,}"], str(len(outcome.runs))
     if outcome.failure is not None or not outcome.runs:
-        return [*start, *["-"] * 5, rounds, "-", "-", f"**failed**: {outcome.failure}"]
+        return [*start, *["-"] * 5, rounds, *["-"] * (columns - 1), f"**failed**: {outcome.failure}"]
     run, seconds = outcome.runs[0], [run["cpu_s"] for run in outcome.runs]
     return [
         *start,
@@ -46,10 +50,15 @@ def _line(outcome: Outcome) -> list[str]:
         f"{outcome.median('setup_cpu_s'):.1f}",
         f"{outcome.peak_bytes / 2**20:,.0f}" if outcome.peak_bytes else "not measured",
         rounds,
-        str(run.get("price_rounds", "-")),
-        f"{run['bound']:,.2f}",
-        f"{100 * run['gap_share']:.5f}" if "gap_share" in run else "-",
+        *_found(run),
     ]
+
+
+def _found(run: dict[str, Any]) -> list[str]:
+    if "pehe" in run:
+        return [f"{run['pehe']:.4f}"]
+    gap = f"{100 * run['gap_share']:.5f}" if "gap_share" in run else "-"
+    return [str(run.get("price_rounds", "-")), f"{run['bound']:,.2f}", gap]
 
 
 def document(host: dict[str, Any], measured: Measured) -> str:
@@ -66,6 +75,8 @@ def document(host: dict[str, Any], measured: Measured) -> str:
     for section in dict.fromkeys(section for section, _, _ in measured):
         sizes = [outcomes for each, _, outcomes in measured if each is section]
         parts += [f"## {section.title}", section.note]
-        parts.append(markdown_table(HEADER, [_line(outcome) for outcomes in sizes for outcome in outcomes]))
+        more = FITS if section is LEARNERS else PLANS
+        lines = [_line(outcome, len(more)) for outcomes in sizes for outcome in outcomes]
+        parts.append(markdown_table((*HEADER, *more), lines))
         parts += [ratios(section, outcomes) for outcomes in sizes]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -8,6 +8,7 @@ from targets import peak_gib
 
 OWN = "policy_run"
 MILLION = 1_000_000
+SLOW = ("uplift_forest", "causal_forest")
 
 PROGRAM = Section(
     name="program",
@@ -50,7 +51,24 @@ PARTITIONS = Section(
     note="Partitions of 1,024,000 subscribers in files; one of them is in memory at a time.",
 )
 
-SECTIONS = (PROGRAM, ALLOCATION, PARTITIONS)
+LEARNERS = Section(
+    name="learners",
+    title="Learners",
+    rows=tuple(
+        Row(kind, "learner_run", kind, rounds=1 if kind in SLOW else None, checked=False)
+        for kind in ("t_logistic", "t_ridge", "t_lightgbm", "s_ridge", "s_lightgbm", "x_ridge", "x_lightgbm", "r_ridge",
+                     "r_lightgbm", "dr_ridge", "dr_lightgbm", *SLOW)
+    ),
+    against=("t_logistic",),
+    sizes=(20_000, 100_000),
+    months=1,
+    compared="cpu_s",
+    note="One fit on a randomised trial of three arms with 20 features and a 0/1 outcome, in one thread; forests have "
+    "50 trees. PEHE is the root mean squared error of effects on 20,000 fresh subscribers: it is not what a list of "
+    "theirs is worth.",
+)
+
+SECTIONS = (PROGRAM, ALLOCATION, PARTITIONS, LEARNERS)
 
 
 def gap_percent(outcome: Outcome) -> float:

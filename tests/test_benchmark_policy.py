@@ -54,6 +54,20 @@ def test_targets_name_rows_and_sizes_of_their_sections():
     assert gap_percent(outcome("a", gap_share=2e-4)) == pytest.approx(0.02)
 
 
+def test_every_kind_of_learner_has_a_row_with_the_error_of_its_effects():
+    from learner_run import KINDS
+    from policy_page import compare, document
+    from policy_sections import LEARNERS
+
+    assert [row.case for row in LEARNERS.rows] == list(KINDS)
+    rows = [outcome("t_logistic", pehe=0.0485), outcome("t_ridge", pehe=0.05, cpu_s=0.25)]
+    compare(rows)
+    host = {"date": "", "processor": "", "cores": 2, "kernel": "", "load_before": 0.0}
+    page = document(host, [(LEARNERS, 20_000, rows)])
+    assert "| t_logistic | 50,000 | 1.00 | 0.50 | 0.50 to 0.50 | 0.1 | 1 | 1 | 0.0485 |" in page
+    assert "| t_ridge | 0.500 |" in page
+
+
 def test_partitions_plan_what_memory_plans(monkeypatch):
     import policy_run as run
 
