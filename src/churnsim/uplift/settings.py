@@ -34,7 +34,9 @@ class Learner(Settings):
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the estimator."""
     most_seconds: Annotated[float, Field(strict=True, gt=0.0, allow_inf_nan=False)] | None = None
-    """Longest time that a fit may take, in seconds; a longer one is ended with an error. Null: any time."""
+    """Longest wall time of one fit, in seconds, of which there are as many as folds and one more for each offer; a
+    longer one is ended with an error. Each runs in a process of its own, which takes seconds to start. Null: any
+    time, and no such process."""
 
 
 def check_learner(learner: Learner) -> Iterator[tuple[tuple[str, ...], str]]:
