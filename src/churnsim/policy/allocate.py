@@ -143,8 +143,8 @@ def budget_path(values: ArrayLike, costs: ArrayLike, *, allowed: ArrayLike | Non
     )
 
 
-def fill_by_rank(order: ArrayLike, cost: ArrayLike, budget: float, *, segment: ArrayLike | None = None,
-                 segments: Sequence[Segment] = ()) -> NDArray[np.bool_]:
+def fill_by_rank(order: ArrayLike, cost: ArrayLike, budget: float, *, wanted: int | None = None,
+                 segment: ArrayLike | None = None, segments: Sequence[Segment] = ()) -> NDArray[np.bool_]:
     """Take people in rank order, each with one given arm, and stop before the spend would pass the budget.
 
     A segment's least number comes first, in rank order; who would be one more than its most is passed over.
@@ -157,6 +157,8 @@ def fill_by_rank(order: ArrayLike, cost: ArrayLike, budget: float, *, segment: A
         Planned cost of each row's arm, at least 0.
     budget : float
         Money, at least 0; may be infinite.
+    wanted : int, optional
+        Rows after so many are taken only as far as a segment's least number needs them. Default: all are wanted.
     segment : (n,) int array, optional
         Position of each row's segment in `segments`, -1 for none. Default: none.
     segments
@@ -165,7 +167,7 @@ def fill_by_rank(order: ArrayLike, cost: ArrayLike, budget: float, *, segment: A
     Returns
     -------
     (n,) bool array
-        Who is taken: without segments always the first rows of `order`.
+        Who is taken: without segments always the first rows of `order`, at most `wanted`.
 
     Raises
     ------
@@ -187,19 +189,23 @@ def fill_by_rank(order: ArrayLike, cost: ArrayLike, budget: float, *, segment: A
     if wrong.any():
         row = ranked[wrong].min()
         raise DataError(f"cost of row {row}: must be a finite number of at least 0 (got {costs[row]})")
+    wanted = len(ranked) if wanted is None else wanted
     if segments:
-        ranked, first = _by_segment(ranked, np.asarray(segment), segments)
+        ranked, first = _by_segment(ranked, wanted, np.asarray(segment), segments)
+    else:
+        ranked = ranked[:wanted]
     taken = np.searchsorted(np.cumsum(costs[ranked]), budget * (1 + SUM_ROUNDING), side="right")
     if segments and taken < first:
-        wanted = ", ".join(f"{each.name} (at least {each.least:,})" for each in segments if each.least)
-        raise DataError(f"segments {wanted}: the budget of {budget:,.2f} buys {taken:,} of the {first:,} subscribers; "
+        named = ", ".join(f"{each.name} (at least {each.least:,})" for each in segments if each.least)
+        raise DataError(f"segments {named}: the budget of {budget:,.2f} buys {taken:,} of the {first:,} subscribers; "
                         "lower the least numbers or raise the budget")
     mask = np.zeros(len(costs), dtype=np.bool_)
     mask[ranked[:taken]] = True
     return mask
 
 
-def _by_segment(ranked: Integers, segment: Integers, segments: Sequence[Segment]) -> tuple[Integers, int]:
+def _by_segment(ranked: Integers, wanted: int, segment: Integers, segments: Sequence[Segment]
+                ) -> tuple[Integers, int]:
     """Return who may be taken, those of the least numbers first, and how many these are."""
     of = segment[ranked]
     place = np.empty(len(ranked), np.int64)
@@ -212,7 +218,8 @@ def _by_segment(ranked: Integers, segment: Integers, segments: Sequence[Segment]
     least = np.array([*(each.least for each in segments), 0], dtype=np.float64)[of]
     most = np.array([*(each.most for each in segments), np.inf])[of]
     must = place < least
-    return np.concatenate([ranked[must], ranked[~must & (place < most)]]), int(must.sum())
+    more = ~must & (place < most) & (np.arange(len(ranked)) < wanted)
+    return np.concatenate([ranked[must], ranked[more]]), int(must.sum())
 
 
 @njit

@@ -12,7 +12,7 @@ from churnsim.policy.allocate import budget_path
 from churnsim.policy.choice import Choice, Situation
 from churnsim.policy.choices import Limits
 from churnsim.policy.prices import PricedPlan, plan_by_prices
-from churnsim.policy.ranked import empty_note
+from churnsim.policy.ranked import NOT_WORTH, empty_note
 from churnsim.policy.settings import BudgetStaff, UpliftValue
 
 Float64 = npt.NDArray[np.float64]
@@ -64,6 +64,6 @@ def _choice(given: Situation, value: Float64, arm: Int64, spend: float, gap: flo
     priority = np.zeros(len(arm))
     priority[rows] = value[rows, arm[rows]]
     worth = plan.allowed & (value > 0)
-    note = "" if len(rows) else ("nothing is worth its cost" if not worth.any()
+    note = "" if len(rows) else (NOT_WORTH if not worth.any()
                                  else empty_note(plan.planned_cost[worth], given.limits.budget))
     return Choice(arm, priority, spend, gap, note)

@@ -18,6 +18,7 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 RANDOM_ORDER = stream("policy.random_order")
+NOT_WORTH = "nothing is worth its cost"
 
 
 def none(settings: NonePolicy, given: Situation) -> Choice:
@@ -46,13 +47,13 @@ def ranked(settings: Ranked, given: Situation) -> Choice:
 
 
 def ranked_by_effect(settings: RankedByEffect, given: Situation) -> Choice:
-    """Take people by a learned effect, or by what it is worth less what it costs."""
+    """Take people by a learned effect, or by what it is worth less what it costs, and nobody whose is not above 0."""
     plan, name = given.plan, campaign_name(settings.kind, settings.learner)
     column = plan.arm(plan.best[name].offer, plan.pilot_channel)
     if settings.kind == "uplift":
-        return _best_campaign(given, name, plan.reach[:, column] * plan.effects[settings.learner][:, column])
-    value = plan.planned_value(settings.learner)[:, column]
-    return _best_campaign(given, name, value, worth=value > 0)
+        effect = plan.reach[:, column] * plan.effects[settings.learner][:, column]
+        return _best_campaign(given, name, effect, nobody="no effect is above 0")
+    return _best_campaign(given, name, plan.planned_value(settings.learner)[:, column], nobody=NOT_WORTH)
 
 
 def rule_list(settings: RuleList, given: Situation) -> Choice:
@@ -77,20 +78,22 @@ def value_tiers(settings: ValueTiers, given: Situation) -> Choice:
     return _riskiest_first(given, arm)
 
 
-def _best_campaign(given: Situation, name: str, score: Float64, worth: npt.NDArray[np.bool_] | None = None) -> Choice:
-    """Take people in the order of a score, with the offer and to the depth that were best on the pilot."""
+def _best_campaign(given: Situation, name: str, score: Float64, nobody: str = "") -> Choice:
+    """Take people in the order of a score, with the offer and to the depth that were best on the pilot.
+
+    With `nobody`, only those whose score is above 0, and it says why if there are none.
+    """
     plan = given.plan
     best = plan.best[name]
     column = plan.arm(best.offer, plan.pilot_channel)
     may = np.flatnonzero(plan.allowed[:, column])
+    order = may[np.argsort(-score[may], kind="stable")]
     depth = max(1, round(best.depth_share * plan.may_be_listed()[column]))
-    order = may[np.argsort(-score[may], kind="stable")][:depth]
-    if worth is not None:
-        order = order[worth[order]]
-        if not len(order):
-            return Choice(np.full(len(plan.ids), -1), score, 0.0, note="nothing is worth its cost")
+    if nobody:
+        depth = min(depth, int((score[may] > 0).sum()))
     note = f"{plan.arms[column].name}, best {best.depth_share:.0%} on the pilot"
-    return _take(given, np.where(plan.allowed[:, column], column, -1), order, score, note)
+    choice = _take(given, np.where(plan.allowed[:, column], column, -1), order, score, note, wanted=depth)
+    return choice if depth or (choice.arm >= 0).any() else replace(choice, note=nobody)
 
 
 def _riskiest_first(given: Situation, arm: Int64) -> Choice:
@@ -100,10 +103,12 @@ def _riskiest_first(given: Situation, arm: Int64) -> Choice:
     return _take(given, arm, order, given.plan.risk, "")
 
 
-def _take(given: Situation, arm: Int64, order: Int64, score: Float64, note: str) -> Choice:
+def _take(given: Situation, arm: Int64, order: Int64, score: Float64, note: str, *, wanted: int | None = None
+          ) -> Choice:
+    """Take people in an order; those after the wanted ones for the least numbers of segments alone."""
     plan, limits = given.plan, given.limits
     cost = plan.planned_cost[np.arange(len(arm)), np.maximum(arm, 0)]
-    taken = fill_by_rank(order, cost, limits.budget, segment=plan.segment, segments=limits.segments)
+    taken = fill_by_rank(order, cost, limits.budget, wanted=wanted, segment=plan.segment, segments=limits.segments)
     return Choice(np.where(taken, arm, -1), score, float(cost[taken].sum()),
                   note=note if taken.any() else empty_note(cost[order], limits.budget))
 

@@ -21,6 +21,7 @@ Int64 = npt.NDArray[np.int64]
 
 # The tree shuffles features where two split alike: the shuffle is always this one.
 TREE_SEED = 0
+LEAST_WEIGHT = 0.01
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,12 @@ def choose(settings: Readable, given: Situation, choose_other: Callable[..., Cho
         arm[leaf.rows] = np.where(plan.allowed[leaf.rows, leaf.arm], leaf.arm, LEFT_ALONE) if leaf.arm >= 0 else -1
     leaves = sorted(leaves, key=lambda leaf: -_worth(plan, value, leaf.rows, arm))
     order = np.concatenate([leaf.rows[np.argsort(-plan.risk[leaf.rows], kind="stable")] for leaf in leaves])
-    taken = fill_by_rank(order[arm[order] >= 0], _of_list(plan.planned_cost, arm), limits.budget, segment=plan.segment,
-                         segments=limits.segments)
+    wanted = order[arm[order] >= 0]
+    # A segment's least number may need people of groups left alone: those of the imitated list.
+    arm = np.where(arm >= 0, arm, target.arm)
+    order = np.concatenate([wanted, np.setdiff1d(np.flatnonzero(arm >= 0), wanted)])
+    taken = fill_by_rank(order, _of_list(plan.planned_cost, arm), limits.budget, wanted=len(wanted),
+                         segment=plan.segment, segments=limits.segments)
     arm = np.where(taken, arm, LEFT_ALONE)
     rules = rule_table(plan, value, leaves, arm, target.arm)
     return Choice(arm, _leaf_values(value, leaves, arm), float(_of_list(plan.planned_cost, arm).sum()),
@@ -103,7 +108,8 @@ def _paths(tree: object, asked: Sequence[Question]) -> Iterator[tuple[int, str]]
         if left[node] < 0:
             yield node, " and ".join(asked[k].words(*bound) for k, bound in sorted(bounds.items())) or "everybody"
             continue
-        k, cut = int(of[node]), int(np.floor(at[node])) + 1
+        k = int(of[node])
+        cut = asked[k].cut(float(at[node]))
         low, high = bounds.get(k, (None, None))
         waiting += [(right[node], {**bounds, k: (cut, high)}), (left[node], {**bounds, k: (low, cut)})]
 
@@ -138,8 +144,9 @@ def _weights(given: Situation, value: Float64, arm: Int64) -> Float64:
     # Who may not have a group's arm is left alone in it: that costs a wrong leaf nothing.
     gain[:, :-1] = np.where(plan.allowed, value - price * plan.planned_cost, 0.0)
     used = np.bincount(arm % gain.shape[1], minlength=gain.shape[1])
-    lost = np.abs(gain[np.arange(n), arm][:, None] - gain) @ used
-    return np.asarray(lost / np.maximum(n - used[arm], 1), dtype=np.float64)
+    lost = np.abs(gain[np.arange(n), arm][:, None] - gain) @ used / np.maximum(n - used[arm], 1)
+    # Those for whom it makes no difference, such as the last whom the money buys, count a little.
+    return np.maximum(lost, LEAST_WEIGHT * lost.mean()) if n else lost
 
 
 def _worth(plan: Plan, value: Float64, rows: Int64, arm: Int64) -> float:
@@ -169,5 +176,5 @@ def _note(settings: Readable, learner: str, rules: pd.DataFrame, currency: str) 
     lost, whole = rules["given_up_amount"].sum(), rules["imitated_value_amount"].sum()
     share = f" ({lost / whole:.0%})" if whole > 0 else ""
     nobody = "empty list; " if not rules["listed"].sum() else ""
-    return (f"{nobody}{len(rules)} rules in place of {settings.imitates}, whose list is worth {whole:,.2f} {currency} by "
-            f"plan (learner {learner}): they give up {lost:,.2f}{share}")
+    return (f"{nobody}{len(rules)} rules in place of {settings.imitates}, whose list is worth {whole:,.2f} {currency} "
+            f"by plan (learner {learner}): they give up {lost:,.2f}{share}")

@@ -17,6 +17,7 @@ Int64 = npt.NDArray[np.int64]
 PROB_STEP = 0.001
 WHOLE = 1.0
 TENTH = 0.1
+ROUND = (10_000, 5_000, 1_000, 500, 100, 50, 10, 5, 1)
 _ROUNDING = 1e-9
 TABLE_WORDS: Mapping[str, tuple[str, float, str]] = {
     "tenure_months": ("tenure", WHOLE, "months"),
@@ -51,6 +52,12 @@ class Question:
     step: float = 1.0
     unit: str = ""
     no: str = ""
+
+    def cut(self, threshold: float) -> int:
+        """Return the roundest code that parts those up to a threshold from those above it."""
+        low, high = self.code[self.code <= threshold].max(), self.code[self.code > threshold].min()
+        cuts = (int(high // unit * unit) for unit in ROUND)
+        return next(cut for cut in cuts if cut > low)
 
     def words(self, low: int | None, high: int | None) -> str:
         """Return the condition low <= code < high in words; None is no bound."""
