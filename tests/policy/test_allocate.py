@@ -13,6 +13,7 @@ from scipy.optimize import linprog
 
 from churnsim.errors import DataError
 from churnsim.policy.allocate import BudgetPath, budget_path, fill_by_rank
+from churnsim.policy.choices import Segment
 
 GAINS = np.array([[30.0, 10.0], [40.0, 50.0], [10.0, 55.0]])
 COSTS = np.array([[3.0, 6.0]] * 3)
@@ -235,6 +236,56 @@ def test_ranking_stops_at_the_first_that_does_not_fit(budget: float, taken: list
 
 def test_ranking_of_nobody_takes_nobody() -> None:
     assert fill_by_rank([], [1, 2], 10).tolist() == [False, False]
+
+
+@st.composite
+def rankings(draw: st.DrawFn) -> tuple[list[int], np.ndarray, np.ndarray, tuple[Segment, ...], float, int]:
+    """Rows in some order, their costs and segments, least and most numbers, a budget, how many are wanted."""
+    n = draw(st.integers(1, 12))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    order = rng.permutation(n)[: draw(st.integers(0, n))].tolist()
+    bounds = [sorted((draw(st.integers(0, 3)), draw(st.integers(0, 4)))) for _ in range(2)]
+    segments = tuple(Segment(f"s{k}", *each) for k, each in enumerate(bounds))
+    cost = rng.integers(0, 4, n).astype(float)
+    return order, cost, rng.integers(-1, 2, n), segments, draw(st.sampled_from([0.0, 4.0, 9.0, 1e9])), draw(
+        st.integers(0, n))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(rankings())
+def test_ranking_by_segments_is_that_of_a_plain_walk(
+    case: tuple[list[int], np.ndarray, np.ndarray, tuple[Segment, ...], float, int],
+) -> None:
+    """Take the first of each segment up to its least number, then the wanted ones in order up to its most."""
+    order, cost, segment, segments, budget, wanted = case
+    counts, first, then = [0] * len(segments), [], []
+    for row in order:
+        if (code := segment[row]) >= 0 and counts[code] < segments[code].least:
+            counts[code] += 1
+            first.append(row)
+    can = all(count == each.least for count, each in zip(counts, segments, strict=True))
+    for row in order[:wanted]:
+        code = segment[row]
+        if row not in first and (code < 0 or counts[code] < segments[code].most):
+            counts[code] += code >= 0
+            then.append(row)
+    taken: list[int] = []
+    for row in [*first, *then]:
+        if sum(cost[taken]) + cost[row] > budget:
+            break
+        taken.append(row)
+    if can and len(taken) >= len(first):
+        found = fill_by_rank(order, cost, budget, wanted=wanted, segment=segment, segments=segments)
+        assert np.flatnonzero(found).tolist() == sorted(taken)
+    else:
+        message = "subscribers must be listed, but only" if not can else "lower the least numbers or raise the budget"
+        with pytest.raises(DataError, match=message):
+            fill_by_rank(order, cost, budget, wanted=wanted, segment=segment, segments=segments)
+
+
+def test_only_the_wanted_are_taken_without_segments() -> None:
+    assert np.flatnonzero(fill_by_rank([2, 0, 1], [5, 1, 4], 100, wanted=2)).tolist() == [0, 2]
+    assert not fill_by_rank([2, 0, 1], [5, 1, 4], 100, wanted=0).any()
 
 
 @pytest.mark.parametrize(
