@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.stats import spearmanr
 from churnsim.campaign.limits import segment_of
 from churnsim.campaign.money import monthly_margin, offer_cost
 from churnsim.campaign.pilot import run_pilot
+from churnsim.campaign.rehearsal import Rehearsal
 from churnsim.campaign.response import acceptance_prob, accepts, odds_factor
 from churnsim.campaign.tickets import Tickets, propose_tickets
 from churnsim.campaign.wave import Assignment, Wave, nobody_assigned, planned_contact_time, run_wave
@@ -33,7 +35,7 @@ from churnsim.policy.choice import Choice, Situation
 from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import NAMED, ROWS, Plan
 from churnsim.policy.policies import choose
-from churnsim.policy.settings import OVER_MONTHS, PolicySettings
+from churnsim.policy.settings import Adaptive, Bandit, PolicySettings
 from churnsim.population.categories import STATES
 from churnsim.signals.observe import features, listed_rows, observe
 from churnsim.signals.readable import READABLE
@@ -277,13 +279,13 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
 
     e = world.experiment
     settings = e.policies[name]
-    if settings.kind in OVER_MONTHS:
+    if isinstance(settings, Adaptive | Bandit):
         return waves.policy(world, settings, history_cell, truth_cell)
     base = decision_base(history_cell, world.engine.schema)
     knows = load_plan(world, plan_cell, base.ids)
     effects = TrueEffects(*(truth_cell.arrays[key] for key in ("net_value", "net_value_se", "staying")))
     known = realised_effects(world, base) if settings.kind == "clairvoyant" else effects
-    given = situation(world, knows)
+    given = situation(world, knows, base)
     choice = choose(settings, given, truth=known)
     wave = work_list(world, settings, knows, choice, base, Tickets.of(e.campaign.tickets, truth_cell.arrays))
     touched = base.take(wave.touched)
@@ -306,12 +308,25 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
     return Cell({"metrics": metrics, "note": choice.note, **squares}, {}, frames)
 
 
-def situation(world: World, plan: Plan, *, month: int | None = None) -> Situation:
-    """Return what a policy is given: the plan, the limits of a month (the campaign's), the centre to try lists in."""
+def situation(world: World, plan: Plan, base: Subscribers | None = None, *, month: int | None = None) -> Situation:
+    """Return what a policy is given: the plan, the limits of a month (the campaign's), the centre to try lists in.
+
+    Without the plan's subscribers there is no centre.
+    """
     e = world.experiment
     month = e.campaign_month if month is None else month
-    return Situation(plan, world.limits(month=month), world.key, policies=e.policies, folder=world.folder,
-                     currency=e.currency)
+    rehearse = None if base is None else rehearsal(world, plan, base, month=month)
+    return Situation(plan, world.limits(month=month), world.key, rehearse=rehearse, policies=e.policies,
+                     folder=world.folder, currency=e.currency)
+
+
+def rehearsal(world: World, plan: Plan, base: Subscribers, *, month: int) -> Rehearsal:
+    """Return the centre to try a month's lists in; of `base` it sees the operator's table."""
+    e = world.experiment
+    return Rehearsal(plan, observe=partial(observe, base, month=month, settings=e.signals, key=world.key),
+                     assign=partial(assigned, plan, horizon_months=e.signals.risk_horizon_months), seed=e.seed,
+                     replicate=world.replicate, month=month, release_days=e.signals.list_delay_days,
+                     campaign=e.campaign, channels=e.channels, capacity=e.capacity, offers=world.offers)
 
 
 def work_list(world: World, settings: PolicySettings, plan: Plan, choice: Choice, base: Subscribers,
