@@ -6,11 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+import numpy.typing as npt
+
 from churnsim.capacity.calendar import all_teams, batch_opening, month_start, serving, team_hours
 from churnsim.capacity.calls import mean_calls
 from churnsim.capacity.chance import MINUTES_PER_HOUR
 from churnsim.capacity.settings import BatchChannel, CapacitySettings, LiveChannel, Team
-from churnsim.core.clock import HOURS_PER_DAY
+from churnsim.core.clock import HOURS_PER_DAY, HOURS_PER_MONTH
+
+Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,10 @@ def supplies(names: Sequence[str], *, channels: Mapping[str, LiveChannel | Batch
              month: int, start_hours: float, end_hours: float) -> list[Supply]:
     """Return what limits the work of channels between two moments of a month.
 
-    Of live channels: for each set of them, what the teams that serve any of them can do together, which suffices for
-    work that can be shared out among them (Hall's condition). Agents are counted at work inside the set's calling
-    windows, absences taken off, less the expected work of callers whom no other team could serve.
+    Of live channels: for each set of them, what the teams that serve any of them can do together: work within all of
+    these can be shared out among the teams (Hall's condition). Agents are counted at work inside the set's calling
+    windows, without absences and those kept for callers, less the expected work of callers whom no other team could
+    serve and who are more than those kept free can serve. Messages are counted as the throttle lets through.
 
     Parameters
     ----------
@@ -63,19 +69,21 @@ def supplies(names: Sequence[str], *, channels: Mapping[str, LiveChannel | Batch
 
 
 def _of_teams(live: Mapping[str, LiveChannel], capacity: CapacitySettings, month: int, span: tuple[float, float]
-              ) -> Iterator[Supply]:
-    """Yield the supply of each set of live channels, larger ones in place of smaller ones with the same teams."""
-    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+              ) -> list[Supply]:
+    """Return the supply of each set of live channels, but of none inside another with the same teams and minutes."""
+    every = all_teams(live, capacity)
+    found: list[Supply] = []
     for size in range(1, len(live) + 1):
         for some in combinations(live, size):
-            teams = tuple(name for name in all_teams(live, capacity)
-                          if any(name in serving(each, live[each], capacity) for each in some))
-            known[teams] = some if set(known.get(teams, ())) <= set(some) else known[teams]
-    every = all_teams(live, capacity)
-    for teams, some in known.items():
-        minutes = sum(_minutes(every[name], {each: live[each] for each in some}, capacity, month, span)
-                      for name in teams) - _callers(teams, capacity, month, span)
-        yield Supply(" and ".join(teams), some, max(minutes, 0.0), "minutes")
+            serve = {name for each in some for name in serving(each, live[each], capacity)}
+            teams = tuple(name for name in every if name in serve)
+            minutes = sum(_minutes(every[name], {each: live[each] for each in some}, capacity, month, span)
+                          for name in teams) - _callers(teams, capacity, month, span)
+            new = Supply(" and ".join(teams), some, max(minutes, 0.0), "minutes")
+            found = [each for each in found if (each.name, each.amount) != (new.name, new.amount)
+                     or not set(each.channels) < set(some)]
+            found.append(new)
+    return found
 
 
 def _minutes(team: Team, live: Mapping[str, LiveChannel], capacity: CapacitySettings, month: int,
@@ -85,7 +93,7 @@ def _minutes(team: Team, live: Mapping[str, LiveChannel], capacity: CapacitySett
     for start, end in team_hours(team, capacity, month=month):
         windows = [live[name].calling_window_hours for name in team.channels if name in live]
         hours += sum(_overlap((max(start, span[0]), min(end, span[1])), part) for part in _days(windows, start, end))
-    return hours * MINUTES_PER_HOUR * team.agents * (1.0 - team.absence_prob)
+    return hours * MINUTES_PER_HOUR * max(team.agents * (1.0 - team.absence_prob) - team.reserve_agents, 0.0)
 
 
 def _days(windows: Sequence[tuple[float, float]], start: float, end: float) -> Iterator[tuple[float, float]]:
@@ -99,17 +107,28 @@ def _days(windows: Sequence[tuple[float, float]], start: float, end: float) -> I
 
 
 def _callers(teams: Sequence[str], capacity: CapacitySettings, month: int, span: tuple[float, float]) -> float:
-    """Return the expected minutes of callers whom these teams alone serve."""
+    """Return the expected minutes of callers whom these teams alone serve, beyond what their reserves can."""
     total = 0.0
     for name, stream in capacity.inbound.items():
         crew = {key: team for key, team in capacity.teams.items() if name in team.inbound and team.agents}
         if crew and set(crew) <= set(teams):
-            first, last = (round(moment - month_start(month)) for moment in span)
-            calls = float(mean_calls(stream, start_weekday=capacity.start_weekday, month=month)[first:last].sum())
+            hours = {key: _by_hour(team, capacity, month, span) for key, team in crew.items()}
+            answered = np.max(list(hours.values()), axis=0)
+            calls = float(mean_calls(stream, start_weekday=capacity.start_weekday, month=month) @ answered)
             agents = sum(team.agents for team in crew.values())
             productivity = sum(team.agents * team.productivity for team in crew.values()) / agents
-            total += calls * stream.handle.mean_minutes / productivity
+            kept = sum(team.reserve_agents * float(hours[key].sum()) for key, team in crew.items()) * MINUTES_PER_HOUR
+            total += max(calls * stream.handle.mean_minutes / productivity - kept, 0.0)
     return total
+
+
+def _by_hour(team: Team, capacity: CapacitySettings, month: int, span: tuple[float, float]) -> Float64:
+    """Return the share of each hour of a month that a team is at work between two moments, (720,)."""
+    begins = month_start(month) + np.arange(HOURS_PER_MONTH)
+    share = np.zeros(HOURS_PER_MONTH)
+    for start, end in team_hours(team, capacity, month=month):
+        share += np.clip(np.minimum(begins + 1, min(end, span[1])) - np.maximum(begins, max(start, span[0])), 0.0, None)
+    return share
 
 
 def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
