@@ -16,6 +16,8 @@ from churnsim.signals.rules import (
     RULES,
     bill_complaints_or_ads,
     bill_fell,
+    bill_rose,
+    contract_ending,
     evaluate_rule,
     fell,
     usage_and_complaints,
@@ -49,6 +51,18 @@ def test_usage_against_the_three_months_before() -> None:
     assert usage_fell(found).tolist() == [True, False, False, False]
     assert usage_fell(found, share=0.5).tolist() == [False] * 4
     assert bill_fell(found).tolist() == [True, False, False, False]
+
+
+def test_a_bill_that_rose_and_a_contract_that_ends() -> None:
+    # Exactly a fifth above the mean of 8, 10, 12; a little less; from nothing; the older months do not matter.
+    found = table((12.0, 8, 10, 12, 90, 90), (11.9, 8, 10, 12, 1, 1), (5.0, 0, 0, 0, 9, 9), STEADY)
+    assert bill_rose(found).tolist() == [True, False, False, False]
+    assert bill_rose(found, share=0.5).tolist() == [False] * 4
+    left = table(*[STEADY] * 5, contract_left_months=[0, 1, 2, 3, 24])
+    assert contract_ending(left).tolist() == [False, True, True, False, False]
+    assert contract_ending(left, most_months=3).tolist() == [False, True, True, True, False]
+    assert (RULES["bill_rose_20"](found) == bill_rose(found)).all()
+    assert (RULES["contract_ending"](left) == contract_ending(left)).all()
 
 
 def test_both_readings_of_three_months_in_a_row() -> None:

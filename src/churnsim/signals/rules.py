@@ -44,6 +44,19 @@ def bill_fell(table: Observed, *, share: float = 0.2) -> Flags:
     return fell(table, "bill_amount", share=share)
 
 
+def bill_rose(table: Observed, *, share: float = 0.2) -> Flags:
+    """Flag a bill of the last month at least `share` above the mean of the three months before; never from 0."""
+    months = _months(table, "bill_amount")
+    before = months[1:4].mean(axis=0)
+    return np.asarray((before > 0.0) & (months[0] >= (1.0 + share) * before * (1.0 - 1e-6)))
+
+
+def contract_ending(table: Observed, *, most_months: int = 2) -> Flags:
+    """Flag a contract that ends within so many months (a warning of the sources: two); none is no contract."""
+    left = table["contract_left_months"]
+    return np.asarray((left >= 1) & (left <= most_months))
+
+
 def complaints_rising(table: Observed, *, least: float = 1.0) -> Flags:
     """Flag a complaint in the last month, or several shortly before.
 
@@ -80,6 +93,8 @@ RULES: Mapping[str, Rule] = {
     "usage_fell_each_month": usage_fell_each_month,
     "usage_stays_low": usage_stays_low,
     "bill_fell_20": bill_fell,
+    "bill_rose_20": bill_rose,
+    "contract_ending": contract_ending,
     "complaints_rising": complaints_rising,
     "rival_ads": rival_ads,
     "w1": usage_and_complaints,
