@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -25,7 +26,7 @@ class Supply:
     Attributes
     ----------
     name
-        The teams, or the channel that sends messages.
+        The teams, with the channels where the same teams have several limits; or the channel that sends messages.
     channels
         Whose work counts against it.
     amount
@@ -83,7 +84,9 @@ def _of_teams(live: Mapping[str, LiveChannel], capacity: CapacitySettings, month
             found = [each for each in found if (each.name, each.amount) != (new.name, new.amount)
                      or not set(each.channels) < set(some)]
             found.append(new)
-    return found
+    names = Counter(each.name for each in found)
+    return [replace(each, name=f"{each.name} on {' and '.join(each.channels)}") if names[each.name] > 1 else each
+            for each in found]
 
 
 def _minutes(team: Team, live: Mapping[str, LiveChannel], capacity: CapacitySettings, month: int,
