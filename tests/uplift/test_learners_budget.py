@@ -21,13 +21,13 @@ import time
 import numpy as np
 
 class Noisy:
-    def __init__(self, seconds=0.0):
-        self.seconds = seconds
+    def __init__(self, seconds=0.0, doubled=False):
+        self.seconds, self.doubled = seconds, doubled
 
     def fit(self, X, y):
         print("this must not end up among the answer")
         time.sleep(self.seconds)
-        self.mean = y.mean() + np.random.random()
+        self.mean = (1 + self.doubled) * y.mean() + np.random.random()
 
     def predict(self, X):
         return np.full(len(X), self.mean)
@@ -38,7 +38,8 @@ def test_the_same_bits_with_and_without_a_limit_and_an_end_beyond_it(tmp_path: P
     data = trial(600)
     (tmp_path / "mine.py").write_text(OWN)
     own = {"estimator": "mine:Noisy", "folder": tmp_path}
-    free, limited = (fit_trial("t_own", data, most_seconds=limit, **own).predict(data.X) for limit in (None, 60.0))
+    free, limited = (fit_trial("t_own", data, most_seconds=limit, options={"doubled": True}, **own).predict(data.X)
+                     for limit in (None, 60.0))
     pd.testing.assert_frame_equal(free, limited, check_exact=True)
     with pytest.raises(DataError, match=r"uplift learner t_own with mine:Noisy: the fit of 600 rows took longer than "
                        r"most_seconds \(0.5\) and was ended; allow more seconds, or take fewer rows or a faster kind"):

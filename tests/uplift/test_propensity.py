@@ -69,6 +69,9 @@ def test_same_seed_same_bits() -> None:
 def test_overlap_by_hand() -> None:
     chances = {"none": np.array([0.5, 0.995, 0.3]), "call": np.array([0.5, 0.005, 0.7])}
     assert overlapping(chances, rows=3, least=0.01).tolist() == [True, False, True]
+    rare = {"none": np.array([0.5]), "call": np.array([0.497]), "gift": np.array([0.003])}
+    assert overlapping(rare, rows=1, least=0.01).tolist() == [False]
+    assert overlapping({"none": 0.9, "call": 0.05, "gift": 0.05}, rows=1, least=0.05).tolist() == [True]
     require_overlap(chances, rows=3, least=0.005)
     require_overlap({"none": 0.4, "call": 0.6}, rows=3, least=0.4)
     with pytest.raises(DataError, match=r"no overlap: arm 'none' has a propensity outside \[0.01, 0.99\] for 1 of 3 "

@@ -184,8 +184,9 @@ def test_forests_give_effects_of_arms_with_text_names(kind: str) -> None:
     assert np.abs(effects.mean() - [0.1, -0.05]).max() < 0.08
     two = data.treatment != "upgrade"
     alone = fit(kind, data.X[two], data.y[two], treatment=data.treatment[two], arms=("none", "discount"),
-                propensity={"none": 5 / 7, "discount": 2 / 7}, seed=1).predict(data.X)
-    assert alone.shape == (3_000, 1) and -0.15 < alone["discount"].mean() < 0.03
+                propensity={"none": 5 / 7, "discount": 2 / 7}, seed=1)
+    assert alone._effects.predict(data.X.to_numpy()).shape == (3_000, 1)
+    assert -0.15 < alone.predict(data.X)["discount"].mean() < 0.03
 
 
 def test_weights_of_forests_by_hand() -> None:
