@@ -14,8 +14,10 @@ from churnsim.report.derived import pilot_means, realised_and_expected
 from churnsim.report.run_folder import BUDGET_KEY, Run
 from churnsim.report.words import ABSENT, counted, interval, number, percent, verdict
 
-OUTCOMES = {"stayed": ("stayed, percentage points", 100.0), "margin_months": ("months of margin", 1.0)}
-COMPARED_KINDS = ("uplift_value", "oracle")
+OUTCOMES = {"stayed": ("stayed, percentage points", 100.0), "margin_months": ("months of margin", 1.0),
+            "net_value": ("net value, amount", 1.0)}
+COMPARED_KINDS = ("uplift", "profit_lift", "uplift_value", "budget_staff", "capacity_aware", "readable", "adaptive",
+                  "bandit", "own", "oracle")
 ORACLE = "oracle"
 # Of runs in which the centre works tickets.
 TICKET_COUNTS = {"tickets": "tickets", "tickets_late": "late\ntickets",
