@@ -187,7 +187,7 @@ def test_new_writes_a_valid_file_once(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize(("arguments", "says"), [
     (["new", "mine", "--preset", "nonsense"],
-     "mine.yaml:3: preset: no preset 'nonsense'; there are contact_centre, data_grounded, source_claims"),
+     "mine.yaml:3: preset: no preset 'nonsense'; there are contact_centre, data_grounded, every_policy, source_claims"),
     (["new", "spring sale"], "spring sale.yaml:4: name: must match the pattern"),
 ])
 def test_new_refuses(arguments, says, tmp_path, capsys, monkeypatch):

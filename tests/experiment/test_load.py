@@ -21,7 +21,7 @@ def refused(*overrides: str, extra: str = "") -> list[str]:
 
 
 def test_file_wins_over_preset_and_assignments_over_the_file() -> None:
-    assert presets() == ("contact_centre", "data_grounded", "source_claims")
+    assert presets() == ("contact_centre", "data_grounded", "every_policy", "source_claims")
     assert load_small().experiment.population.size == 500
     e = load_small("population.size=300", "population.size=200", "market.network.persistence=0.25").experiment
     assert (e.population.size, e.market.network.persistence, e.seed) == (200, 0.25, 7)
@@ -105,7 +105,7 @@ def test_findings_name_the_file_line_the_assignment_the_scenario_and_the_sweep()
 
 def test_an_unknown_preset_is_refused_with_those_there_are() -> None:
     assert refused("preset=data_groundet") == [
-        "--set: preset: no preset 'data_groundet'; there are contact_centre, data_grounded, source_claims. "
+        "--set: preset: no preset 'data_groundet'; there are contact_centre, data_grounded, every_policy, source_claims. "
         "Did you mean 'data_grounded'?"
     ]
 
