@@ -153,15 +153,31 @@ def run_pilot(base: Subscribers, settings: PilotSettings, *, tries: Sequence[str
     n = len(arm)
     contact_time, accepted = np.full(n, np.inf), np.zeros(n, np.int8)
     contact_time[wave.assignment.row], accepted[wave.assignment.row] = wave.contact_time, wave.accepted
-    followed = follow(enrolled.base, contacts(contact_time, accepted), engine, settings, rate_annual=rate_annual,
-                      horizon=signals.risk_horizon_months)
-    plan = _planned(enrolled.table, settings, channels, capacity)
-    trial = _table(enrolled, arm, np.isfinite(contact_time), accepted, followed, plan, settings=settings, tries=tries,
-                   engine=engine, rate_annual=rate_annual)
+    trial = read_out(enrolled, arm, contact_time, accepted, settings, tries=tries, engine=engine, signals=signals,
+                     channels=channels, capacity=capacity, rate_annual=rate_annual)
     rule = settings.targeting
     if isinstance(rule, RiskList) and rule.logged == "reached":
         return trial.take(np.flatnonzero((arm == 0) | trial.reached))
     return trial
+
+
+def read_out(enrolled: Enrolled, arm: Int64, contact_time: Float64, accepted: npt.NDArray[np.int8],
+             settings: PilotSettings, *, tries: Sequence[str], engine: Lifecycle, signals: SignalsSettings,
+             channels: Channels, capacity: CapacitySettings, rate_annual: float) -> Trial:
+    """Let the outcome months pass, and return the table of the trial; ``enrolled.base`` is changed.
+
+    Parameters
+    ----------
+    arm
+        (n,) what each was assigned, 0 for control.
+    contact_time, accepted
+        (n,) part of the month gone at the contact, infinite without; code of the offer accepted.
+    """
+    followed = follow(enrolled.base, contacts(contact_time, accepted), engine, settings, rate_annual=rate_annual,
+                      horizon=signals.risk_horizon_months)
+    plan = _planned(enrolled.table, settings, channels, capacity)
+    return _table(enrolled, arm, np.isfinite(contact_time), accepted, followed, plan, settings=settings, tries=tries,
+                  engine=engine, rate_annual=rate_annual)
 
 
 def _planned(table: Observed, settings: PilotSettings, channels: Channels, capacity: CapacitySettings) -> PlannedReach:

@@ -17,6 +17,7 @@ from churnsim.config.messages import did_you_mean
 from churnsim.config.paths import KeyPath
 from churnsim.errors import ConfigError, DataError
 from churnsim.evaluation.settings import EvaluationSettings
+from churnsim.experiment.month_checks import campaign_months, check_months
 from churnsim.lifecycle.market_settings import MarketSettings, check_market
 from churnsim.lifecycle.record_settings import GROUPS, RecordSettings
 from churnsim.lifecycle.settings import MOST_CAUSES, LifecycleSettings, check_lifecycle
@@ -176,7 +177,7 @@ def _check_sections(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
                           *channels_of(experiment.policies.values())))
     known = [name for name in used if name in experiment.channels]
     yield from check_capacity(experiment.channels, experiment.capacity, known,
-                              months=dict.fromkeys((experiment.pilot.start_month, experiment.campaign_month)))
+                              months=dict.fromkeys((experiment.pilot.start_month, *campaign_months(experiment))))
     yield from _check_campaign(experiment)
     for name, learner in experiment.uplift.learners.items():
         if learner.kind == "t_logistic" and learner.outcome != "stayed":
@@ -189,6 +190,7 @@ def _check_sections(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
         if not values:
             yield ("sweep", key), "give at least one value"
     yield from check_limits(experiment.campaign.limits)
+    yield from check_months(experiment)
     yield from check_policies(
         experiment.policies, offers=experiment.campaign.offers, channels=experiment.campaign.channels,
         learners=tuple(experiment.uplift.learners))

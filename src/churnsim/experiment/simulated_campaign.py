@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from churnsim.core.columns import Subscribers
 from churnsim.core.executor import processors
 from churnsim.evaluation.ledger import Bookkeeper, ledger_frame
-from churnsim.experiment.stages import below, campaign_metrics, fit_models, make_plan, resolve, situation, work_list
+from churnsim.experiment.judge import campaign_metrics, resolve
+from churnsim.experiment.stages import below, fit_models, make_plan, situation, work_list
 from churnsim.experiment.store import Cell, Store
 from churnsim.experiment.world import World
 from churnsim.lifecycle.block import Block

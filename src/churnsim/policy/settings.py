@@ -134,19 +134,32 @@ class Adaptive(Settings):
     refit_months: Annotated[int, Field(strict=True, ge=1, le=36)] | None = 3
     """Months between two fits; null: the pilot's models throughout."""
     explore_share: Annotated[float, Field(strict=True, ge=0.0, lt=1.0)] = 0.1
-    """Share of each month's money for arms drawn at random, whose outcomes the next fit learns from."""
+    """Share of each month's money for offers, or none, drawn at random, whose outcomes the next fit learns from; they
+    are made through the pilot's channel, and who takes part is left alone until his outcome is known."""
+    outcome_months: Annotated[int, Field(strict=True, ge=1, le=36)] = 3
+    """Months after which the outcome of such a draw is read; what is left of the pilot's outcome months is filled in at
+    the rate at which such subscribers leave, as if an offer did nothing any more."""
 
 
 class Bandit(Settings):
-    """Thompson sampling: each month, subscribers get the arm that is best under a draw of what is believed of it."""
+    """Thompson sampling: each month, subscribers get the arm that is best under a draw of what is believed of it.
+
+    Offers are made through the pilot's channel.
+    """
 
     kind: Literal["bandit"]
     months: Annotated[int, Field(strict=True, ge=1, le=36)] = 6
     """Months with a list; the budget is spread evenly over them."""
     model: Literal["segments", "linear"] = "segments"
     """Beliefs for each segment and arm apart, or about a line in the features, an arm each."""
-    segments: tuple[str, ...] = ("customer_type",)
-    """Columns whose combinations are the segments."""
+    segments: Annotated[tuple[str, ...], Field(min_length=1, max_length=6)] = ("enterprise", "contract_ending")
+    """Features whose combinations are the segments; one that is not 0 or 1 is cut at the pilot's median. Whom the same
+    offers may be made to is told apart too."""
+    outcome_months: Annotated[int, Field(strict=True, ge=1, le=36)] = 3
+    """Months after which the outcome of an offer is read and beliefs are updated, the rest filled in as in kind
+    adaptive; until then nothing else is offered."""
+    compared_share: Annotated[float, Field(strict=True, gt=0.0, lt=1.0)] = 0.05
+    """Share of subscribers, drawn anew each month, who are left alone as long, to compare with."""
 
 
 class Own(Settings):

@@ -130,6 +130,12 @@ def features(table: Observed) -> pd.DataFrame:
     return found if found.index.is_unique else found[~found.index.duplicated()]
 
 
+def feature_names() -> tuple[str, ...]:
+    """Return the names of the features of clean tables."""
+    nobody = Observed(Subscribers.empty(OBSERVED, np.zeros(0, np.int64)), HISTORY_MONTHS)
+    return tuple(str(name) for name in features(nobody).columns)
+
+
 def _account(table: Observed) -> dict[str, Array]:
     """Return what the account is."""
     kind, tier, channel = (table[name] for name in ("customer_type", "brand_tier", "acquisition_channel"))

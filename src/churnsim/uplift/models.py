@@ -164,14 +164,21 @@ class Models:
         """Return the chance of leaving; who has left and comes back leaves as often as the average [assumption]."""
         return np.where(lost, self.mean_risk, self.churn.predict(X))
 
+    def stay_monthly(self, risk: Float64) -> Float64:
+        """Return the chance to stay each month after the pilot's outcome months, (n,).
+
+        At a rate half way between the subscriber's own predicted one and the mean: part of a high risk is a passing
+        state [assumption].
+        """
+        own = monthly_rate(risk, horizon_months=self.churn.horizon_months)
+        return 1.0 - (own + self.base_rate) / 2.0
+
     def months_after(self, risk: Float64) -> Float64:
         """Return the discounted months expected after the pilot's outcome months for those who stayed, (n,).
 
-        At a constant monthly rate half way between the subscriber's own predicted rate and the mean: part of
-        a high risk is a passing state [assumption].
+        At the constant rate of :meth:`stay_monthly`.
         """
-        own = monthly_rate(risk, horizon_months=self.churn.horizon_months)
-        stay = 1.0 - (own + self.base_rate) / 2.0
+        stay = self.stay_monthly(risk)
         total = np.zeros(len(risk))
         for month in range(self._outcome_months, self._horizon):
             total += discount_factor(month, rate_annual=self._rate) * stay ** (month - self._outcome_months)

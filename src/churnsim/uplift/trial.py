@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -98,6 +99,16 @@ class Trial:
         columns: dict[str, Any] = {f.name: getattr(self, f.name)[rows] for f in fields(self)
                                    if isinstance(getattr(self, f.name), np.ndarray)}
         return replace(self, X=self.X.iloc[rows], **columns)
+
+    @staticmethod
+    def concat(trials: Sequence[Trial]) -> Trial:
+        """Return the rows of several trials of the same offers, in order; what one lacks, all together lack."""
+        columns: dict[str, Any] = {"X": pd.concat([trial.X for trial in trials])}
+        for name in (f.name for f in fields(Trial)):
+            values = [getattr(trial, name) for trial in trials]
+            if any(isinstance(value, np.ndarray) for value in values):
+                columns[name] = None if any(value is None for value in values) else np.concatenate(values)
+        return replace(trials[0], **columns)
 
     def to_learn_from(self) -> Trial:
         """Return the trial without the holdout."""
