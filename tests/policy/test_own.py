@@ -67,7 +67,7 @@ def test_priorities_notes_and_tables(tmp_path: Path) -> None:
     assert found.priority.tolist() == [0.0] * 5 and found.note == "mine:Mine lists nobody"
     found = mine("return Choice(np.full(5, -1), plan.risk, 0.0, note='off', tables={'why': pd.DataFrame({'a': [1]})})",
                  tmp_path)
-    assert found.note == "off" and found.tables["why"]["a"].tolist() == [1]
+    assert found.note == "off" and found.tables["own_why"]["a"].tolist() == [1]
 
 
 def test_settings_are_keywords_and_draws_are_the_world_s(tmp_path: Path) -> None:
@@ -94,8 +94,8 @@ def test_settings_are_keywords_and_draws_are_the_world_s(tmp_path: Path) -> None
     ("return [0, -1, -1, -1, -1], ['high'] * 5", "returns priorities of dtype <U4; return numbers"),
     ("return [0, 1, -1, -1, -1], [1.0, float('nan'), 1.0, 1.0, 1.0]",
      "gives subscriber 11 the priority nan, the first of 1; give those with an arm finite numbers"),
-    ("return Choice(np.full(5, -1), plan.risk, 0.0, tables={'lists': pd.DataFrame()})",
-     "returns a table named 'lists'; name it by a word other than ledger, contacts, monthly, lists, calls, tickets"),
+    ("return Choice(np.full(5, -1), plan.risk, 0.0, tables={'a b': pd.DataFrame()})",
+     "returns a table named 'a b'; name it by one word"),
     ("return Choice(np.full(5, -1), plan.risk, 0.0, tables={'why': [1]})",
      "returns a table 'why' that is a list; return a DataFrame"),
     ("return np.full(5, 2)", "plans to spend 55.00 of a budget of 50.00; list fewer: the sum of plan.planned_cost"),

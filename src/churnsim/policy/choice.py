@@ -18,9 +18,6 @@ from churnsim.policy.settings import PolicySettings
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-RESULT_TABLES = ("ledger", "contacts", "monthly", "lists", "calls", "tickets")
-"""Names of tables that every result has; a choice's own have others."""
-
 
 @dataclass(frozen=True)
 class Choice:

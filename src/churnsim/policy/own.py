@@ -22,7 +22,7 @@ from churnsim.config.paths import KeyPath
 from churnsim.core.draws import Key
 from churnsim.errors import ConfigError, DataError
 from churnsim.policy.allocate import LEFT_ALONE, SUM_ROUNDING
-from churnsim.policy.choice import RESULT_TABLES, Choice, Situation
+from churnsim.policy.choice import Choice, Situation
 from churnsim.policy.choices import Limits
 from churnsim.policy.plan import NAMED, ROWS, Plan
 from churnsim.policy.settings import Own, PolicySettings
@@ -51,7 +51,8 @@ class OwnPolicy(Protocol):
         Choice, array, Series or pair
             The arm of each row of the plan: its position in `plan.arms` or its name; -1 or None leaves alone. A pair
             adds priorities (n,): what an order is worth where the centre's dispatch asks for that. Without them it is
-            the predicted risk. A :class:`~churnsim.policy.choice.Choice` adds a note and tables.
+            the predicted risk. A :class:`~churnsim.policy.choice.Choice` adds a note and tables, which the
+            results hold as own_<name>.
         """
         ...
 
@@ -220,11 +221,11 @@ def _check_kept(arm: Int64, given: Situation, named: str) -> None:
 
 
 def _tables_of(choice: Choice, named: str) -> Mapping[str, pd.DataFrame]:
+    """Return the tables under names that no other table of a result has."""
     for name, table in choice.tables.items():
-        if name in RESULT_TABLES or not str(name).isidentifier():
-            raise DataError(f"policy {named} returns a table named {name!r}; name it by a word other than "
-                            f"{', '.join(RESULT_TABLES)}")
+        if not str(name).isidentifier():
+            raise DataError(f"policy {named} returns a table named {name!r}; name it by one word")
         if not isinstance(table, pd.DataFrame):
             raise DataError(f"policy {named} returns a table {name!r} that is a {type(table).__name__}; return a "
                             "DataFrame")
-    return choice.tables
+    return {f"own_{name}": table for name, table in choice.tables.items()}
