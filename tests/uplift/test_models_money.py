@@ -22,12 +22,24 @@ def trial() -> Trial:
 
 def test_outcomes_by_hand(trial: Trial) -> None:
     two = replace(trial.take(np.array([0, 1])), stayed=np.array([True, False]), margin_months=np.array([5.5, 2.0]),
+                  margin_amount=np.array([20.0, 16.0]),
                   net_margin_amount=np.array([90.0, 30.0]), margin_after_amount=np.array([18.0, 20.0]),
                   offer_cost_after_amount=np.array([4.0, 4.0]))
     found = outcomes(two, np.array([10.0, 10.0]))
     assert found["stayed"].tolist() == [1.0, 0.0] and found["margin_months"].tolist() == [15.5, 2.0]
-    # 90 in the books, ten more months at 18, less 4 that fall due; who left owes and brings nothing.
-    assert found["net_value"].tolist() == [90.0 + 180.0 - 4.0, 30.0]
+    # 90 in the books, ten more months at 18, less 4 that fall due, where 15.5 months at 20 were known; who left
+    # owes and brings nothing more.
+    assert found["net_value"].tolist() == [90.0 + 180.0 - 4.0 - 310.0, 30.0 - 248.0]
+
+
+def test_what_accounts_are_worth_does_not_drown_what_offers_change(trial: Trial) -> None:
+    """Margins between 20 and 2,000 that everybody goes on paying: the standard error is that of the small ones."""
+    size = np.where(np.arange(len(trial.X)) % 50 == 0, 100.0, 1.0)
+    stays = np.ones(len(size), bool)
+    known = replace(trial, stayed=stays, margin_months=np.full(len(size), 6.0), margin_amount=20.0 * size,
+                    margin_after_amount=20.0 * size, net_margin_amount=120.0 * size - trial.reached)
+    months = np.full(len(size), 10.0)
+    assert outcomes(known, months)["net_value"] == pytest.approx(-trial.reached.astype(float))
 
 
 def test_planted_net_value_comes_back_with_offer_cost_counted_once(trial: Trial) -> None:
@@ -113,7 +125,7 @@ def test_nothing_is_learned_from_the_holdout(trial: Trial) -> None:
     assert np.array_equal(kept.index, trial.X.index[holdout])
     assert np.array_equal(kept["outcome.stayed"], trial.stayed[holdout].astype(float))
     after = first.months_after(predictions(first, trial).risk)[holdout]
-    by_hand = trial.net_margin_amount[holdout] + trial.stayed[holdout] * 20.0 * after
+    by_hand = trial.net_margin_amount[holdout] + trial.stayed[holdout] * 20.0 * after - 20.0 * (6.0 + after)
     assert kept["outcome.net_value"].to_numpy() == pytest.approx(by_hand)
     chances = kept[["propensity.control", "propensity.call", "propensity.gift"]]
     assert np.array_equal(chances, np.full((len(kept), 3), 1 / 3))

@@ -18,9 +18,12 @@ def outcomes(trial: Trial, months_after: Float64) -> dict[str, Float64]:
     """Return every outcome of a trial, (n,) each.
 
     ``stayed``: 1 if active when the outcome months end. ``margin_months``: discounted months active, those expected
-    after the outcome months included. ``net_value``: an amount; revenue less cost to serve less offer cost as billed in
-    the outcome months, and for who stayed the same expected after them: months at the margin of the last bills, less
-    what of the accepted offer still falls due. All discounted to the assignment; without the cost of contacts.
+    after the outcome months included. ``net_value``: an amount, the change of net value; revenue less cost to serve
+    less offer cost as billed in the outcome months, and for who stayed the same expected after them (months at the
+    margin of the last bills, less what of the accepted offer still falls due); less what all these months would have
+    brought at the margin known beforehand. That is the same whatever the arm, so that effects are those on the net
+    value itself; without it, what is large about some accounts would drown what offers change. All discounted to the
+    assignment; without the cost of contacts.
 
     Parameters
     ----------
@@ -28,6 +31,8 @@ def outcomes(trial: Trial, months_after: Float64) -> dict[str, Float64]:
         (n,) discounted months expected after the outcome months of who stayed.
     """
     later = months_after * trial.margin_after_amount - trial.offer_cost_after_amount
+    # All of the outcome months: those of whoever stayed throughout.
+    all_months = trial.margin_months.max(initial=0.0) + months_after
     return {STAYED: trial.stayed.astype(np.float64),
             MARGIN_MONTHS: trial.margin_months + trial.stayed * months_after,
-            NET_VALUE: trial.net_margin_amount + trial.stayed * later}
+            NET_VALUE: trial.net_margin_amount + trial.stayed * later - trial.margin_amount * all_months}
