@@ -38,7 +38,7 @@ CHECKS = {
     "policies.x={kind: rules, match: []}": "policies.x.match: must have at least 1 item (got 0)",
     "policies.x={kind: rules, match: [{rule: w3, offer: discount_30, channel: call}]}": "policies.x.match[0].rule: no "
     "rule 'w3'; there are usage_fell_20, usage_fell_50, usage_fell_80, usage_fell_each_month, usage_stays_low, "
-    "bill_fell_20, complaints_rising, rival_ads, w1, w1_or, w2",
+    "bill_fell_20, bill_rose_20, contract_ending, complaints_rising, rival_ads, w1, w1_or, w2",
     "policies.x={kind: value_tier, tiers: [{least_margin_amount: 1.0, offer: discount_30, channel: fax}]}":
     "policies.x.tiers[0].channel: no channel 'fax'; there are call, sms",
     "policies.x={kind: readable, imitates: oracle}": "policies.x.imitates: 'oracle' is of kind oracle, which cannot be "
@@ -47,10 +47,10 @@ CHECKS = {
     "everyone, everyone_capacity, random, churn_risk, risk_value, uplift_value. Did you mean 'uplift_value'?",
     "campaign.limits.segments={young: {by: {}}}": "campaign.limits.segments.young.by: name at least one column and its "
     "value",
-    "campaign.limits.segments={young: {by: {age: old}}}": "campaign.limits.segments.young.by.age: no such column; there "
-    "are customer_type, region, locality, payment, usage_scenario, acquisition_channel, building_access",
-    "campaign.limits.segments={young: {by: {payment: prepay}}}": "campaign.limits.segments.young.by.payment: no payment "
-    "'prepay'; there are postpaid, prepaid. Did you mean 'prepaid'?",
+    "campaign.limits.segments={young: {by: {age: old}}}": "campaign.limits.segments.young.by.age: no such column; "
+    "there are customer_type, region, locality, payment, usage_scenario, acquisition_channel, building_access",
+    "campaign.limits.segments={young: {by: {payment: prepay}}}": "campaign.limits.segments.young.by.payment: no "
+    "payment 'prepay'; there are postpaid, prepaid. Did you mean 'prepaid'?",
     "campaign.limits.segments={young: {by: {region: north}}}": "campaign.limits.segments.young.by.region: no region "
     "'north'; give its number",
     "campaign.limits.segments={young: {by: {payment: prepaid}, least: 2, most: 1}}":
@@ -115,9 +115,25 @@ def test_a_simulation_may_end_where_its_snapshot_does_and_one_month_after_its_ca
     assert load_small("simulation={months: 0}").experiment.simulation.months == 0
 
 
+def test_partitions_keep_no_segments() -> None:
+    segment = "campaign.limits.segments={cash: {by: {payment: prepaid}, most: 9}}"
+    load_small(segment)
+    with pytest.raises(ConfigError, match=r"campaign\.limits\.segments: a partition does not know how many of a segment "
+                       "are listed in others; set simulation.policy to null, or take the segments out"):
+        load_small(segment, "simulation.policy=churn_risk")
+
+
+def test_a_readable_policy_needs_a_learner_to_value_lists_by() -> None:
+    with pytest.raises(ConfigError, match=r"policies\.read: what rules give up is told by a learner; name one in "
+                       r"uplift\.learners"):
+        load_small("policies.read={kind: readable, imitates: churn_risk}", "uplift.learners={value: null, stay: null}",
+                   "policies.uplift_value=null")
+
+
 def test_only_budgeted_policies_depend_on_the_budget() -> None:
     rich, poor = (load_small(f"campaign.budget_amount={amount}").experiment for amount in (9.0, 1.0))
-    depends = {name: policy_sections(rich, name, Path()) != policy_sections(poor, name, Path()) for name in rich.policies}
+    depends = {name: policy_sections(rich, name, Path()) != policy_sections(poor, name, Path())
+               for name in rich.policies}
     assert depends == {
         "none": False,
         "everyone": False,

@@ -294,10 +294,9 @@ def _check_simulation(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     elif (kind := experiment.policies[simulation.policy].kind) not in IN_PARTS:
         yield at, (f"a list of kind {kind} cannot be made in partitions, `churnsim run` makes it; name a policy of kind "
                    f"{', '.join(IN_PARTS)}")
-    elif experiment.campaign.limits.segments and (kind == "uplift_value"
-                                                  or any(s.least for s in experiment.campaign.limits.segments.values())):
-        yield (("campaign", "limits", "segments"), "least numbers, and segments of a list of kind uplift_value, cannot "
-               "be kept in partitions; set simulation.policy to null, or take them out")
+    elif experiment.campaign.limits.segments:
+        yield (("campaign", "limits", "segments"), "a partition does not know how many of a segment are listed in "
+               "others; set simulation.policy to null, or take the segments out")
     if simulation.months <= experiment.campaign_month:
         yield (("simulation", "months"), "must be above the campaign month (lifecycle.history_months, "
                f"{experiment.campaign_month}) when there is a campaign (got {simulation.months})")

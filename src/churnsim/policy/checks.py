@@ -32,6 +32,8 @@ def check_policies(policies: Mapping[str, PolicySettings], *, offers: Sequence[s
                 yield from _check_names(part, (*at, key, k), known)
         if isinstance(policy, Readable):
             yield from _check_imitated(policy, (*at, "imitates"), policies)
+            if not learners:
+                yield at, "what rules give up is told by a learner; name one in uplift.learners"
 
 
 def channels_of(policies: Iterable[PolicySettings]) -> Iterator[str]:
