@@ -118,7 +118,7 @@ def test_a_simulation_may_end_where_its_snapshot_does_and_one_month_after_its_ca
 def test_partitions_keep_no_segments() -> None:
     segment = "campaign.limits.segments={cash: {by: {payment: prepaid}, most: 9}}"
     load_small(segment)
-    with pytest.raises(ConfigError, match=r"campaign\.limits\.segments: a partition does not know how many of a segment "
+    with pytest.raises(ConfigError, match=r"limits\.segments: a partition does not know how many of a segment "
                        "are listed in others; set simulation.policy to null, or take the segments out"):
         load_small(segment, "simulation.policy=churn_risk")
 
