@@ -27,6 +27,7 @@ Int64 = npt.NDArray[np.int64]
 
 # A list has settled when a round gives less than this share of it another arm: rehearsals tell no more than that.
 SETTLED_SHARE = 0.005
+GROUP_ORDERS = 50
 LEAST_REACH, LEAST_MINUTES, MOST_RISK = 0.01, 1e-9, 0.999
 BLIND, CONVERGED, CYCLE, USED_UP = "capacity-blind", "converged", "cycle", "rounds used up"
 
@@ -181,8 +182,13 @@ class _Curve:
 
 def _curve(place: Float64, part: Float64, weight: Float64) -> _Curve:
     order = np.argsort(place, kind="stable")
-    fitted = isotonic_regression(part[order], weights=weight[order]).x
-    return _Curve(place[order], fitted, float(weight[order] @ (part[order] - fitted) ** 2))
+    place, part, weight = place[order], part[order], weight[order]
+    # Groups, so that who happens to be first or last in the queue does not make the curve's ends.
+    group = np.arange(len(place)) // GROUP_ORDERS
+    weights = np.bincount(group, weight)
+    parts, places = np.bincount(group, weight * part) / weights, np.bincount(group, weight * place) / weights
+    fitted = isotonic_regression(parts, weights=weights).x
+    return _Curve(places, fitted, float(weight @ (part - fitted[group]) ** 2))
 
 
 def _by_plan(choice: Choice, planned: Float64) -> Choice:

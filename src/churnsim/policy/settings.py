@@ -109,7 +109,7 @@ class CapacityAware(Settings):
     """Most rounds of list and rehearsal."""
     damping: Annotated[float, Field(strict=True, gt=0.0, le=1.0)] = 0.5
     """Weight of the newest rehearsal in the reach that the next list is made with."""
-    rehearsals: Annotated[int, Field(strict=True, ge=1, le=50)] = 2
+    rehearsals: Annotated[int, Field(strict=True, ge=1, le=50)] = 4
     """Simulated months of the centre a round, and again as many, drawn apart, to judge each round's list."""
 
 
