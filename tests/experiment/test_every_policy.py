@@ -49,5 +49,5 @@ def test_every_rule_of_the_sources_is_a_list_and_says_where_it_is_from() -> None
 def test_the_experiment_compares_them_all(name: str) -> None:
     found = load(ROOT / "experiments" / name)
     assert list(found.experiment.policies) == list(loaded("every_policy").experiment.policies)
-    assert set(found.scenarios) == {"base", "few_agents"}
-    assert "capacity_aware" in found.scenarios["few_agents"].policies
+    assert set(found.scenarios) == {"base", "few_hours"}
+    assert "capacity_aware" in found.scenarios["few_hours"].policies
