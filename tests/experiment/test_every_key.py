@@ -42,7 +42,7 @@ population:
       family: {share: 0.25}
       enterprise_small: {share: 0.15, prepaid_share: 0.1}
       enterprise_large: {share: 0.1, prepaid_share: 0.1}
-pilot: {size: 2600}
+pilot: {size: 2600, strata: [payment]}
 signals: {data_quality: {outlier_share: 0.05}}
 market:
   network: {predictive_share: 0.5}
@@ -142,6 +142,7 @@ ALLOWED = {
     "offers.*.ladder": "none here; test_settings and test_treatment test it",
     "offers.*.brings_back": "goes with eligibility.states, as test_checks tests; test_win_back_campaign tests it",
     "campaign.tickets.*_*": "not read without a channel; test_ticket_coupling tests them",
+    "pilot.targeting.kind": "a past campaign has keys of its own; test_pilot_history tests them",
     "campaign.lost_months": "0 without an offer that brings back; test_win_back_campaign tests it",
     "offers.*.eligibility.cool_off_months": "nobody had an offer before; test_table tests it",
     "lifecycle.contact.fatigue_points": "nobody was contacted before; test_treatment tests it",
@@ -248,6 +249,13 @@ CHANGES: dict[str, Any] = {
     "pilot.channel": "sms",
     "pilot.start_month": 1,
     "pilot.outcome_months": 5,
+    "pilot.shares": {"control": 0.4, "discount_30": 0.2, "contract_device": 0.2, "service_recovery": 0.2},
+    "pilot.strata": ["payment", "region"],
+    "pilot.stratum_shares": [{
+        "where": {"payment": "prepaid"},
+        "shares": {"control": 0.4, "discount_30": 0.2, "contract_device": 0.2, "service_recovery": 0.2},
+    }],
+    "pilot.holdout_share": 0.1,
     "campaign.channels": ["desk", "sms", "call"],
     "uplift.learners.value.kind": "t_ridge",
     "uplift.learners.value.outcome": "stayed",
@@ -255,6 +263,9 @@ CHANGES: dict[str, Any] = {
     "uplift.learners.stay.outcome": "margin_months",
     # A floor between the reach of one and another.
     "uplift.min_reach_prob": 0.7,
+    "uplift.reach": "learned",
+    "uplift.unanswered": "possible",
+    "uplift.propensity": "ignored",
     "policies.*.offer": "contract_device",
     "policies.everyone_desk.channel": "call",
     "policies.*.channel": "desk",
