@@ -67,9 +67,9 @@ def test_the_listed_share_the_offers_for_their_kind() -> None:
 # In the world
 
 
-def history_world(**rule: Any) -> World:
+def history_world(*, size: int = 9000, **rule: Any) -> World:
     targeting = json.dumps({"kind": "risk_list", "listed_share": 0.3, **rule}) if rule else "{kind: random}"
-    return small_world("pilot.size=9000", "campaign.offers=[discount_30]", f"pilot.targeting={targeting}",
+    return small_world(f"pilot.size={size}", "campaign.offers=[discount_30]", f"pilot.targeting={targeting}",
                        "offers.discount_30.acceptance.base_prob=0.95")
 
 
@@ -179,3 +179,11 @@ def test_a_log_of_the_reached_has_lost_the_others() -> None:
     assert 0.1 < (~kept).mean() < 0.2
     assert np.array_equal(reached.X.index, whole.X.index[kept]) and np.array_equal(reached.stayed, whole.stayed[kept])
     assert np.array_equal(reached.offer_cost_amount, whole.offer_cost_amount[kept])
+
+
+@pytest.mark.parametrize("changes", [
+    {"strength": 0.5}, {"listed_share": 0.2}, {"unobserved_strength": 1.0}, {"logged": "reached"}], ids=str)
+def test_every_key_of_a_past_campaign_changes_its_log(changes: dict[str, Any]) -> None:
+    usual = {"strength": 1.5, "listed_share": 0.3}
+    before, after = (log_of(history_world(size=1200, **rule)) for rule in (usual, usual | changes))
+    assert not np.array_equal(before.assigned, after.assigned)
