@@ -1,4 +1,4 @@
-"""The stage that judges learners by the truth: errors, calibration, rankings, money, and the four kinds of subscribers."""
+"""The stage that judges learners by the truth: errors, calibration, rankings, money; and the kinds of subscribers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 from churnsim.evaluation.effect_accuracy import effect_accuracy, effect_calibration, regret, subscriber_kinds
 from churnsim.evaluation.ranking import rank_by
 from churnsim.evaluation.uplift_curves import gain_curve, qini_by_arm
+from churnsim.experiment.curve_grid import BY_RISK, BY_TRUTH, EFFECT_THRESHOLD, RISK_THRESHOLD
 from churnsim.experiment.stages import load_plan
 from churnsim.experiment.store import Cell
 from churnsim.experiment.world import World
@@ -19,10 +20,6 @@ Float64 = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 DEPTH_SHARES = tuple(step / 20 for step in range(21))
-BY_RISK, BY_TRUTH = "by predicted risk", "by true effect"
-"""Rankings beside those of the learners."""
-# Who is more likely than not to leave is a lost cause unless an offer helps; half a point of effect counts as none.
-RISK_THRESHOLD, EFFECT_THRESHOLD = 0.5, 0.005
 RISK_EDGES = np.linspace(0.0, 1.0, 21)
 EFFECT_EDGES = np.linspace(-0.105, 0.205, 32)
 # Fewer who may have an offer tell nothing of a ranking.

@@ -14,24 +14,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnsim.errors import DataError
+from churnsim.experiment.curve_grid import COARSE, MULTIPLES, ONE_POINT, ROUND_COUNTS
 from churnsim.policy.allocate import budget_path
 from churnsim.policy.choice import Choice, Situation
 from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import Plan
 from churnsim.policy.policies import choose
-from churnsim.policy.settings import BUDGETED, IN_PARTS, OVER_MONTHS, TRUTHFUL, PolicySettings
+from churnsim.policy.settings import BUDGETED, IN_PARTS, TRUTHFUL, PolicySettings
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-ONE_POINT = (*OVER_MONTHS, "readable", "capacity_aware")
-"""Kinds whose list at another budget would take too long to make: their curve is the list they have."""
-MULTIPLES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
-"""Budgets of a curve, in multiples of the campaign's."""
-COARSE = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""The same for policies whose every list is a search of its own."""
-ROUND_COUNTS = tuple(step * 10**power // 2 for power in range(1, 8) for step in (2, 3, 4, 6, 8, 10, 12, 16))
-"""Numbers of subscribers at which curves have a point too, so that policies can be compared at equal ones."""
 # A list that costs exactly the budget must fit although its sum of thousands of costs is rounded.
 _SUM_ROUNDING = 1e-9
 

@@ -28,8 +28,8 @@ from churnsim.experiment.summary import metrics_of, summarise
 from churnsim.experiment.tasks import Report, Task, make_tasks, run_tasks, versions
 
 RUN_FRAMES = ("ledger", "monthly", "contacts", "lists")
-# Of centres that are called.
-CALLS = "calls"
+# There in some runs only: of centres that are called, and what campaigns over months learned from.
+FURTHER_FRAMES = ("calls", "draws")
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -96,7 +96,7 @@ class Result:
 
 def _write_run(result: Result, folder: Path, command: Sequence[str]) -> None:
     write_config(folder, result.config)
-    large = ("cells", *RUN_FRAMES, *((CALLS,) if CALLS in result.frames else ()))
+    large = ("cells", *RUN_FRAMES, *(name for name in FURTHER_FRAMES if name in result.frames))
     for name in large:
         write_parquet(result.frames.arrow[name], folder / f"{name}.parquet")
     tables = folder / "tables"

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from churnsim.evaluation.intervals import paired_difference
+from churnsim.report.policy_numbers import policy_tables_of
 from churnsim.report.run_folder import Run
 
 BINS = 10
@@ -23,6 +24,7 @@ def derived_tables(run: Run) -> dict[str, pd.DataFrame]:
             "pilot_means": pilot_means(run, scenario),
             "risk_and_effect": risk_and_effect(run, scenario),
             "realised_and_expected": realised_and_expected(run, scenario),
+            **dict(policy_tables_of(run, scenario)),
         }
         for name, frame in found.items():
             if frame is not None:

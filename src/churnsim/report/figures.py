@@ -167,7 +167,7 @@ def _enlarge(ax: Axes, policies: Sequence[dict[str, Any]], near: Sequence[dict[s
 def _money_axis(axes: Sequence[Axes], run: Run) -> None:
     replicates = counted(run.summary["replicates"], "replicate")
     for ax in axes:
-        ax.xaxis.set_major_formatter(FuncFormatter(_tick))
+        ax.xaxis.set_major_formatter(FuncFormatter(tick))
         ax.locator_params(axis="x", nbins=5)
         ax.set_xlabel(
             f"net value, {run.summary['currency']}, mean of {replicates}",
@@ -175,8 +175,10 @@ def _money_axis(axes: Sequence[Axes], run: Run) -> None:
         )
 
 
-def _tick(value: float, _position: float | None = None) -> str:
-    return number(value, decimals=0 if value == round(value) else 2).replace("-", MINUS)
+def tick(value: float, _position: float | None = None) -> str:
+    """Return a number of an axis, with as few decimals as it needs."""
+    decimals = next((k for k in range(5) if abs(round(value, k) - value) <= 1e-9 * abs(value)), 5)
+    return number(value, decimals=decimals).replace("-", MINUS)
 
 
 def reach_figure(run: Run) -> Picture | None:
@@ -240,7 +242,7 @@ def risk_figure(run: Run) -> Picture | None:
         return None
     sizes = bins.groupby("policy", sort=False)["subscribers"].sum()
     longest = str(sizes.idxmax())
-    styles = _styles(run)
+    styles = policy_styles(run)
     currency = run.summary["currency"]
     title = f"True effect against predicted risk, percentage points and {currency}"
 
@@ -275,7 +277,7 @@ def risk_figure(run: Run) -> Picture | None:
             )
         right.set_title("Lists under a budget, by risk")
         right.set_ylabel(f"true net value of a subscriber, {currency}", fontsize=9)
-        right.yaxis.set_major_formatter(FuncFormatter(_tick))
+        right.yaxis.set_major_formatter(FuncFormatter(tick))
         if right.get_legend_handles_labels()[0]:
             right.legend(fontsize=8, frameon=False)
         for ax in (left, right):
@@ -291,10 +293,12 @@ def risk_figure(run: Run) -> Picture | None:
     return make_picture("risk_and_effect", title, words, draw, height=4.2)
 
 
-def _styles(run: Run) -> dict[str, tuple[str, str, str]]:
-    """Return colour, marker and line of every policy under the budget, the same in each figure."""
+def policy_styles(run: Run) -> dict[str, tuple[str, str, str]]:
+    """Return colour, marker and line of every policy under the budget, the same in each figure, no two alike."""
     names = dict.fromkeys(entry["name"] for entry in run.summary["policies"] if run.kind(entry["name"]) in BUDGETED)
-    return dict(zip(names, cycle(STYLES), strict=False))
+    several = len(STYLES)
+    looks = ((STYLES[k % several][0], *STYLES[(k + k // several) % several][1:]) for k in range(several * several))
+    return dict(zip(names, cycle(looks), strict=False))
 
 
 def budget_figure(run: Run) -> Picture | None:
@@ -310,7 +314,7 @@ def budget_figure(run: Run) -> Picture | None:
             budgets.setdefault(budget, scenario)
     if len(budgets) < 2:
         return None
-    styles = _styles(run)
+    styles = policy_styles(run)
     series: dict[str, dict[float, dict[str, Any]]] = {name: {} for name in styles}
     for budget, scenario in sorted(budgets.items()):
         for entry in run.policies(scenario):
@@ -339,7 +343,7 @@ def budget_figure(run: Run) -> Picture | None:
                 label=policy,
             )
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_formatter(FuncFormatter(_tick))
+            axis.set_major_formatter(FuncFormatter(tick))
         ax.set_xlabel(f"budget, {currency}", fontsize=9)
         ax.set_ylabel(f"net value, {currency}, {confidence_text(run)}", fontsize=9)
         ax.grid(color="#dddddd", linewidth=0.6)

@@ -31,6 +31,16 @@ from churnsim.report.contents import (
     scenario_title,
 )
 from churnsim.report.figures import MINUS, Picture, draw_all
+from churnsim.report.learner_figures import draw_learners
+from churnsim.report.policy_figures import draw_policies
+from churnsim.report.policy_tables import (
+    OWN_DEPTH_SENTENCE,
+    TRUST,
+    equal_terms_tables,
+    errors_table,
+    learners_table,
+    rules_tables,
+)
 from churnsim.report.run_folder import Run, read_run
 from churnsim.report.tables import write_tables
 from churnsim.report.words import counted, number
@@ -64,7 +74,7 @@ def write_report(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     run = read_run(folder)
-    pictures = draw_all(run)
+    pictures = [*draw_all(run), *draw_policies(run), *draw_learners(run)]
     files = {f"figures/{picture.name}.svg": picture.svg for picture in pictures}
     files["report.html"] = page_text(run, pictures)
     write_tables(folder)
@@ -161,17 +171,25 @@ def _background(run: Run, pictures: Sequence[Picture]) -> list[Section]:
     scenario = run.scenarios[0]
     by_name = {picture.name: picture for picture in pictures}
 
-    def drawn(name: str) -> tuple[Picture, ...]:
-        return (by_name[name],) if name in by_name else ()
+    def drawn(*names: str) -> tuple[Picture, ...]:
+        return tuple(by_name[name] for name in names if name in by_name)
 
     sections = [
         Section("Net value and the budget", (), (), drawn("net_value_by_budget")),
+        Section("Policies on equal terms", (OWN_DEPTH_SENTENCE,), equal_terms_tables(run, scenario),
+                drawn("cost_curves")),
+        Section("Prices of money and staff", (), (), drawn("shadow_prices")),
+        Section("Plans and rehearsals", (), (), drawn("rounds")),
+        Section("Campaigns over months", (), (), drawn("waves")),
+        Section("Who is listed", (), rules_tables(run, scenario), drawn("offers_of_lists", "segments_of_lists")),
         Section("From the list to acceptance", (), (), drawn("reach")),
+        Section("What learners know", (TRUST,), _present(learners_table(run, scenario), errors_table(run, scenario)),
+                drawn("qini_curves", "calibration")),
         Section(
             "Predicted risk and true effect",
             _rank_correlation(run, scenario),
             _present(truth_table(run, scenario)),
-            drawn("risk_and_effect"),
+            drawn("risk_and_effect", "four_kinds"),
         ),
         Section("The pilot", (PILOT_SENTENCE,), _present(pilot_table(run, scenario))),
         Section(
