@@ -132,6 +132,16 @@ campaign: {budget_amount: 400.0, channels: [call, sms, desk], deadline_days: 4.0
 policies:
   everyone_sms: {kind: everyone_capacity, offer: service_recovery, channel: sms}
   everyone_desk: {kind: everyone_capacity, offer: discount_30, channel: desk}
+  rules:
+    kind: rules
+    match:
+      - {rule: usage_fell_20, offer: discount_30, channel: call}
+      - {rule: complaints_rising, offer: service_recovery, channel: sms}
+  tiers: {kind: value_tier, tiers: [{least_margin_amount: 20.0, offer: service_recovery, channel: sms}]}
+  uplift: {kind: uplift, learner: value}
+  profit_lift: {kind: profit_lift, learner: value}
+  budget_staff: {kind: budget_staff, learner: value}
+  readable: {kind: readable, imitates: churn_risk, max_leaves: 3}
 evaluation: {horizon_months: 20, inner_draws: 1}
 simulation: {months: 10}
 record: {panel_share: 0.5, snapshot: {month: 3, outcome_months: 2}}
@@ -145,6 +155,8 @@ ALLOWED = {
     "pilot.targeting.kind": "a past campaign has keys of its own; test_pilot_history tests them",
     "campaign.lost_months": "0 without an offer that brings back; test_win_back_campaign tests it",
     "offers.*.eligibility.cool_off_months": "nobody had an offer before; test_table tests it",
+    "campaign.limits.cool_off_months": "the same; test_limits tests it",
+    "campaign.limits.contacts": "of policies that make a list every month; test_waves tests it",
     "lifecycle.contact.fatigue_points": "nobody was contacted before; test_treatment tests it",
     "lifecycle.contact.stock_persistence": "the same",
     "lifecycle.contact.habituation": "nobody accepted an offer before; tests of the driver offers test it",
@@ -220,6 +232,7 @@ CHANGES: dict[str, Any] = {
     "offers.*.lock_in_months": 14,
     "campaign.offers": ["discount_30", "service_recovery"],
     "campaign.tickets.channel": "desk",
+    "campaign.limits.segments": {"families": {"by": {"customer_type": "family"}, "least": 1, "most": 2}},
     "channels.*.calling_window_hours": [10.0, 18.5],
     "channels.*.retry_delay_hours": 1.0,
     "channels.*.same_slot_factor": 0.0,
@@ -274,8 +287,9 @@ CHANGES: dict[str, Any] = {
     "policies.everyone_capacity.kind": "everyone",
     "policies.everyone_*.kind": "everyone",
     "policies.none.kind": "random",
-    "policies.uplift_value.kind": None,
     "policies.*.kind": "none",
+    "policies.rules.match*.rule": "usage_fell_50",
+    "policies.readable.imitates": "risk_value",
     "evaluation.terminal_value": "residual",
     "simulation.policy": "churn_risk",
     "record.by": ["payment"],
@@ -332,8 +346,8 @@ def changed(path: KeyPath) -> Experiment:
         _fit_cause(plain, path)
     if path[-1] == "dialling":
         holder.update(lines_per_agent=1.0, dropped_limit=0.03, preview_minutes=0.0)
-    if path == ("policies", "uplift_value", "kind"):
-        holder.update(kind="random", learner=None)
+    if path[0] == "policies" and holder.get("kind") == "none":
+        plain["policies"][path[1]] = {"kind": "none"}
     experiment = Experiment.model_validate_json(json.dumps(plain))
     findings = list(check_experiment(experiment))
     assert not findings, findings
