@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from churnsim.campaign.checks import check_pilot
 from churnsim.campaign.limits import check_limits
 from churnsim.campaign.settings import CampaignSettings, PilotSettings
 from churnsim.capacity.checks import check_capacity
@@ -27,7 +28,7 @@ from churnsim.policy.checks import channels_of, check_policies
 from churnsim.policy.settings import IN_PARTS, PolicySettings
 from churnsim.population.settings import PopulationSettings, check_population
 from churnsim.signals.settings import SignalsSettings
-from churnsim.uplift.settings import UpliftSettings
+from churnsim.uplift.settings import UpliftSettings, check_learner
 
 if TYPE_CHECKING:
     from churnsim.core.columns import Column
@@ -125,6 +126,11 @@ def _check_names(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath
     from churnsim.policy.own import check_own
 
     yield from check_own(experiment.policies, folder)
+    if any(learner.estimator for learner in experiment.uplift.learners.values()):
+        from churnsim.uplift.estimators import check_estimators
+
+        for tail, text in check_estimators(experiment.uplift.learners, folder):
+            yield ("uplift", "learners", *tail), text
     drivers, findings = check_drivers(experiment.lifecycle.drivers, folder)
     if findings:
         yield from findings
@@ -179,10 +185,11 @@ def _check_sections(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     yield from check_capacity(experiment.channels, experiment.capacity, known,
                               months=dict.fromkeys((experiment.pilot.start_month, *campaign_months(experiment))))
     yield from _check_campaign(experiment)
+    yield from check_pilot(experiment.pilot, experiment.uplift, offers=experiment.campaign.offers,
+                           regions=experiment.population.traits.regions)
     for name, learner in experiment.uplift.learners.items():
-        if learner.kind == "t_logistic" and learner.outcome != "stayed":
-            yield (("uplift", "learners", name, "outcome"),
-                   f"t_logistic learns 0/1 outcomes only; use stayed (got {learner.outcome})")
+        for tail, text in check_learner(learner):
+            yield ("uplift", "learners", name, *tail), text
     yield from _check_simulation(experiment)
     if not experiment.policies:
         yield ("policies",), "at least one policy is needed"

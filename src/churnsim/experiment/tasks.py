@@ -88,7 +88,7 @@ def make_tasks(loaded: Loaded) -> list[list[Task]]:
 def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task]:
     plain = e.plain()
     world = world_reads(e, folder)
-    planning = {name: plain[name] for name in PLAN_SECTIONS}
+    planning = {name: plain[name] for name in PLAN_SECTIONS} | {"estimators": _estimators(e, folder)}
     evaluation = plain["evaluation"]
     campaign = {name: plain["campaign"][name] for name in ("offers", "channels", "lost_months", "limits")}
     listed = {"silent_days": plain["signals"]["silent_days"], "lost_months": plain["campaign"]["lost_months"]}
@@ -137,6 +137,15 @@ def input_digests(e: Experiment, folder: Path) -> dict[str, str]:
             raise ConfigError(f"population.table.{field}: cannot read {path} ({error.strerror}); correct the "
                               "path, which is relative to the experiment file") from error
     return found
+
+
+def _estimators(e: Experiment, folder: Path) -> dict[str, str]:
+    """Return the sha256 of the module of every learner's own estimator, by the learner's name."""
+    if not any(learner.estimator for learner in e.uplift.learners.values()):
+        return {}
+    from churnsim.uplift.estimators import estimator_digests
+
+    return estimator_digests(e.uplift.learners, folder)
 
 
 def run_task(task: Task, store: Store) -> float:
