@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -99,9 +100,13 @@ def decision_base(cell: Cell, schema: Schema) -> Subscribers:
 
 def plan(world: World, history_cell: Cell) -> Cell:
     """Run the pilot, learn from it, and predict for the subscribers of the campaign."""
-    models = fit_models(world)
+    from churnsim.experiment.estimates import holdout_arrays
+
+    trial = pilot_trial(world)
+    models = learn_from(world, trial)
     base = decision_base(history_cell, world.engine.schema)
-    arrays = _predictions(world, models, base, rules=tuple(RULES), columns=tuple(READABLE))
+    arrays = (predictions(world, models, base, rules=tuple(RULES), columns=tuple(READABLE))
+              | holdout_arrays(world, models, trial))
     best = {name: [b.offer, b.depth_share, b.value_amount] for name, b in models.best.items()}
     return Cell({"best": best, "monthly_rate": models.base_rate}, arrays, {"pilot": models.report})
 
@@ -132,9 +137,9 @@ def learn_from(world: World, trial: Trial, uplift: UpliftSettings | None = None)
                   key=make_key(seed=e.seed, replicate=world.replicate, purpose="learner"), folder=world.folder)
 
 
-def _predictions(world: World, models: Models, base: Subscribers, learners: Collection[str] | None = None,
-                 rules: Collection[str] = (), columns: Collection[str] = (), *, month: int | None = None
-                 ) -> dict[str, npt.NDArray[Any]]:
+def predictions(world: World, models: Models, base: Subscribers, learners: Collection[str] | None = None,
+                rules: Collection[str] = (), columns: Collection[str] = (), *, month: int | None = None
+                ) -> dict[str, npt.NDArray[Any]]:
     """Return what the operator knows of `base` at the start of a month: the arrays of a plan."""
     e = world.experiment
     table = observe(base, month=e.campaign_month if month is None else month, settings=e.signals, key=world.key)
@@ -167,7 +172,7 @@ def make_plan(world: World, models: Models, base: Subscribers, *, learners: Coll
 
     Of the campaign month, if none is named.
     """
-    return _plan(world, _predictions(world, models, base, learners, rules, month=month), models.best, base.ids)
+    return _plan(world, predictions(world, models, base, learners, rules, month=month), models.best, base.ids)
 
 
 def _scale_odds(prob: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -199,6 +204,8 @@ def truth(world: World, history_cell: Cell) -> Cell:
 
     Tickets that a centre works are kept for the policies; in the futures of true effects, hours are drawn.
     """
+    from churnsim.experiment.estimates import holdout_truth
+
     e = world.experiment
     base = decision_base(history_cell, world.engine.schema)
     month = e.campaign_month
@@ -217,7 +224,7 @@ def truth(world: World, history_cell: Cell) -> Cell:
               "staying": effects.staying, "stays_alone": found.alone.mean(axis=0), "allowed": plans.allowed,
               "monthly": reference.monthly,
               "still_active": reference.still_active[:, present].sum(axis=1),
-              **({} if tickets is None else tickets.arrays())}
+              **({} if tickets is None else tickets.arrays()), **holdout_truth(world)}
     rows = [_arm_truth(arm.name, effects, plans.allowed, k) for k, arm in enumerate(world.arms())]
     return Cell({"subscribers": len(base), "on_network": int(present.sum())}, arrays, {"arms": pd.DataFrame(rows)})
 
@@ -276,11 +283,14 @@ def _arm_truth(name: str, effects: TrueEffects, allowed: npt.NDArray[np.bool_], 
 def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_cell: Cell) -> Cell:
     """Choose, work, resolve and judge one policy."""
     from churnsim.experiment import waves
+    from churnsim.experiment.estimates import estimate_frames
 
     e = world.experiment
     settings = e.policies[name]
     if isinstance(settings, Adaptive | Bandit):
-        return waves.policy(world, settings, history_cell, truth_cell)
+        cell = waves.policy(world, settings, history_cell, truth_cell)
+        estimates = estimate_frames(world, settings, plan_cell, truth_cell, cell.facts["metrics"])
+        return replace(cell, frames={**cell.frames, **estimates})
     base = decision_base(history_cell, world.engine.schema)
     knows = load_plan(world, plan_cell, base.ids)
     effects = TrueEffects(*(truth_cell.arrays[key] for key in ("net_value", "net_value_se", "staying")))
@@ -304,7 +314,8 @@ def policy(world: World, name: str, history_cell: Cell, plan_cell: Cell, truth_c
               **({"calls": wave.log.calls.to_pandas()} if e.capacity.inbound else {}),
               **({} if wave.tickets is None else {"tickets": wave.tickets.frame()}), **choice.tables,
               "allocation": allocation(base, choice.arm, knows.arms),
-              **curve_frames(settings, given, choice, known=known, truth=effects)}
+              **curve_frames(settings, given, choice, known=known, truth=effects),
+              **estimate_frames(world, settings, plan_cell, truth_cell, metrics)}
     return Cell({"metrics": metrics, "note": choice.note, **squares}, {}, frames)
 
 

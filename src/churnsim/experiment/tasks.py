@@ -105,7 +105,8 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
         yield Task(knows, "plan", scenario, replicate, None, (first,), e, folder)
         judge = key("truth", replicate, (first,), {k: v for k, v in reads.items() if k != "planning"} | {
             "planning": {name: plain[name] for name in ("channels", "capacity", "signals")},
-            "tickets": plain["campaign"]["tickets"]})
+            "tickets": plain["campaign"]["tickets"],
+            **({"pilot": plain["pilot"]} if e.pilot.holdout_share else {})})
         yield Task(judge, "truth", scenario, replicate, None, (first,), e, folder)
         needs = (first, knows, judge)
         judged = key("accuracy", replicate, needs, {"budget_amount": plain["campaign"]["budget_amount"]})
