@@ -30,6 +30,7 @@ from churnsim.report.contents import (
     recommendation,
     scenario_title,
 )
+from churnsim.report.estimate_tables import estimate_sentences, estimates_table
 from churnsim.report.figures import MINUS, Picture, draw_all
 from churnsim.report.learner_figures import draw_learners
 from churnsim.report.policy_figures import draw_policies
@@ -192,6 +193,8 @@ def _background(run: Run, pictures: Sequence[Picture]) -> list[Section]:
             drawn("risk_and_effect", "four_kinds"),
         ),
         Section("The pilot", (PILOT_SENTENCE,), _present(pilot_table(run, scenario))),
+        Section("Policy values from the pilot's holdout", estimate_sentences(run, scenario),
+                _present(estimates_table(run, scenario))),
         Section(
             "The population before the campaign",
             (),
