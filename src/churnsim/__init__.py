@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from churnsim.experiment.lifetimes import lifetimes
     from churnsim.experiment.load import Loaded, load
     from churnsim.experiment.offer_effects import OfferEffects, offers_table
+    from churnsim.experiment.pilot_log import pilot_log
     from churnsim.experiment.power import PilotPower, pilot_power
     from churnsim.experiment.run import Result, run
     from churnsim.experiment.simulated import Simulated
@@ -28,14 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Allocated", "Calibration", "History", "Loaded", "OfferEffects", "PilotPower", "Result", "Segment",
            "Simulated", "Staffing", "Team", "Worked", "allocate", "budget_steps", "calibrate", "errors", "fit",
-           "lifetimes", "load", "offers_table", "pilot_power", "run", "shadow_prices", "simulate", "simulate_to",
-           "staff", "twins", "work", "write_report"]
+           "lifetimes", "load", "offers_table", "pilot_log", "pilot_power", "run", "shadow_prices", "simulate",
+           "simulate_to", "staff", "twins", "work", "write_report"]
 
 _MODULES = {"History": "api", "Worked": "api", "shadow_prices": "api", "staff": "api",
             "Staffing": "capacity.staffing", "simulate": "api", "simulate_to": "api", "twins": "api", "work": "api",
             "Calibration": "calibration.result", "calibrate": "calibration.calibrate",
             "OfferEffects": "experiment.offer_effects", "offers_table": "experiment.offer_effects",
             "PilotPower": "experiment.power", "pilot_power": "experiment.power",
+            "pilot_log": "experiment.pilot_log",
             "lifetimes": "experiment.lifetimes", "Loaded": "experiment.load", "load": "experiment.load",
             "Segment": "policy.choices", "Allocated": "policy.tables", "Team": "policy.tables",
             "allocate": "policy.tables", "budget_steps": "policy.tables", "fit": "uplift.learners",

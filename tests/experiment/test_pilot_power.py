@@ -1,4 +1,4 @@
-"""Power of an experiment's pilot: from its own twins to the table and the command."""
+"""The log of an experiment's pilot; its power, from its own twins to the table and the command."""
 
 from __future__ import annotations
 
@@ -11,11 +11,27 @@ from small_world import load_small
 
 from churnsim.cli import main
 from churnsim.errors import ConfigError
+from churnsim.experiment.pilot_log import pilot_log
 from churnsim.experiment.power import PilotPower, pilot_power
 from churnsim.report.power import power_text
 
 SIZES = [2000, 8000]
 STRONG = ("campaign.offers=[discount_30, contract_device]", "offers.discount_30.acceptance.base_prob=0.95")
+
+
+def test_the_log_of_a_pilot_is_that_of_its_trial() -> None:
+    past = "pilot.targeting={kind: risk_list, listed_share: 0.3, strength: 1.0}"
+    log, list_log = (pilot_log(load_small("pilot.size=1500", "pilot.holdout_share=0.2", *more))
+                     for more in ((), (past,)))
+    assert log.index.name == "subscriber" and set(log["assigned"]) == {
+        "control", "discount_30", "contract_device", "service_recovery"}
+    arms = [name for name in log.columns if name.startswith("propensity.")]
+    assert log[arms].sum(axis=1).to_numpy() == pytest.approx(1.0) and len(arms) == 4
+    assert 0.1 < log["holdout"].mean() < 0.3 and "x.log_price" in log.columns
+    assert not any(name.startswith("propensity.") for name in list_log.columns)
+    with pytest.raises(ConfigError) as caught:
+        pilot_log(load_small(), replicate=-1)
+    assert str(caught.value) == "replicate: must be at least 0 (got -1)"
 
 
 @pytest.fixture(scope="module")

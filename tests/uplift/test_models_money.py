@@ -121,15 +121,6 @@ def test_nothing_is_learned_from_the_holdout(trial: Trial) -> None:
     first, second = fitted(held, VALUE), fitted(turned, VALUE)
     assert first.report.equals(second.report) and first.best == second.best
     assert first.report["n_control"].tolist() == [((trial.assigned == CONTROL) & ~holdout).sum()] * 2
-    kept = first.holdout
-    assert np.array_equal(kept.index, trial.X.index[holdout])
-    assert np.array_equal(kept["outcome.stayed"], trial.stayed[holdout].astype(float))
-    after = first.months_after(predictions(first, trial).risk)[holdout]
-    by_hand = trial.net_margin_amount[holdout] + trial.stayed[holdout] * 20.0 * after - 20.0 * (6.0 + after)
-    assert kept["outcome.net_value"].to_numpy() == pytest.approx(by_hand)
-    chances = kept[["propensity.control", "propensity.call", "propensity.gift"]]
-    assert np.array_equal(chances, np.full((len(kept), 3), 1 / 3))
-    assert fitted(trial, VALUE).holdout.empty
 
 
 def test_a_ranking_by_effects_finds_the_half_that_gains() -> None:

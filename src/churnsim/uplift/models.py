@@ -90,9 +90,6 @@ class Models:
     best
         Ranking -> the offer and depth that did best on the pilot; of a ranking by a learner's effects, the name is
         that of :func:`~churnsim.uplift.best.campaign_name`.
-    holdout
-        The rows that nothing was learned from, :meth:`Trial.frame` with their outcomes ("outcome."); empty if there
-        are none.
     """
 
     def __init__(self, trial: Trial, settings: UpliftSettings, *, churn_model: str, risk_horizon_months: int,
@@ -101,7 +98,7 @@ class Models:
         self.settings = settings
         self._outcome_months, self._horizon, self._rate = outcome_months, horizon_months, rate_annual
         self._reached_only = trial.reached_only
-        seed, whole, trial = integer_seed(key), trial, trial.to_learn_from()
+        seed, trial = integer_seed(key), trial.to_learn_from()
         control = (trial.assigned == CONTROL) & trial.here
         if not control.any():
             raise DataError("pilot: nobody was assigned to control; enlarge pilot.size or "
@@ -115,7 +112,6 @@ class Models:
                                             trial.accepted[accept_rows(trial, name)]) for name in trial.offers}
         self._reach = self._reach_model(trial)
         self.responses = calibration_table(trial, learned_reach=self._reach is not None, folds=settings.folds)
-        self.holdout = self._holdout(whole)
         self._fit(trial, seed, key, folder)
 
     def _fit(self, trial: Trial, seed: int, key: Key, folder: Path) -> None:
@@ -152,13 +148,6 @@ class Models:
         rows = reach_rows(trial)
         X = reach_features(trial.X.iloc[rows], trial.planned_reach[rows])
         return ResponseModel(X, trial.reached[rows])
-
-    def _holdout(self, trial: Trial) -> pd.DataFrame:
-        if trial.holdout is None:
-            return pd.DataFrame()
-        kept = trial.take(np.flatnonzero(trial.holdout))
-        found = outcomes(kept, self.months_after(self._risk(kept.X, ~kept.here)))
-        return kept.frame().assign(**{f"outcome.{name}": values for name, values in found.items()})
 
     def _risk(self, X: pd.DataFrame, lost: Flags) -> Float64:
         """Return the chance of leaving; who has left and comes back leaves as often as the average [assumption]."""
