@@ -56,10 +56,12 @@ def test_a_segment_takes_the_least_bad_and_no_more_than_its_most() -> None:
                      segment=np.array([0, 0, 0, -1, 1], np.int32))
     segments = (Segment("family", most=1), Segment("other", least=1))
     for kind in ("uplift_value", "budget_staff"):
-        found = chosen(kind, plan, segments=segments)
+        # Staff for one call, which uplift_value does not look at.
+        found = chosen(kind, plan, segments=segments, resources=(desk(4.0 if kind == "uplift_value" else 99.0),))
         assert found.arm.tolist() == [0, -1, -1, 0, 0]
         table = found.tables["prices"].set_index("limit")
         assert table.loc["family", ["least", "most", "used"]].tolist() == [0.0, 1.0, 1.0]
+        assert table.loc["other", ["least", "most", "used"]].tolist() == [1.0, np.inf, 1.0]
         # One fewer would save 2; one more cannot be had.
         assert table.loc["other", "shadow_price_amount"] <= -2.0
     with pytest.raises(DataError, match="segment other: at least 2 subscribers must get an arm, but only 1 may"):
