@@ -121,7 +121,7 @@ def test_workers_of_any_kind_compute_the_same_cells_and_may_be_lost(engine, fini
     assert contents(results / "cells") == contents(finished / "cells")
     *stages, last, wrote = said.splitlines()
     assert sorted(line.split(":")[0] for line in stages) == sorted(
-        ["history", "plan", "truth", *(f"policy {name}" for name in by_policy(finished))])
+        ["history", "plan", "truth", "accuracy", *(f"policy {name}" for name in by_policy(finished))])
     assert all(line.split(": ")[1].startswith("2 cells, ") for line in stages)
     assert last == f"ran {CELLS} cells, reused 0"
     assert wrote == f"wrote {results / 'report.html'}"

@@ -25,11 +25,11 @@ def found() -> dict[str, pd.DataFrame]:
     # Nine who may have the last offer tell nothing.
     allowed[9:, -2:] = False
     cost = rng.uniform(0.5, 1.5, shape)
-    plan = {"reach": np.ones(shape), "contact_cost": cost, "minutes": cost, "allowed": allowed, "accept": np.zeros(shape),
-            "offer_cost": np.zeros(shape), "risk": rng.uniform(0.0, 1.0, N), "margin": np.ones(N),
-            "segment": np.full(N, -1, np.int32)}
+    plan = {"reach": np.ones(shape), "contact_cost": cost, "minutes": cost, "allowed": allowed,
+            "accept": np.zeros(shape), "offer_cost": np.zeros(shape), "risk": rng.uniform(0.0, 1.0, N),
+            "margin": np.ones(N), "segment": np.full(N, -1, np.int32)}
     # A learner's value is what is kept less the contact.
-    for name, value in (("knows", worth), ("knows_nothing", np.zeros(shape)), ("turned", -worth)):
+    for name, value in (("knows", worth), ("knows_nothing", np.zeros(shape)), ("turned", -2.0 * worth)):
         plan |= {f"kept.{name}": value + cost, f"effects.{name}": value}
     truth = {"net_value": worth, "staying": rng.normal(0.0, 0.08, shape), "stays_alone": rng.uniform(0.0, 1.0, N)}
     cell = accuracy(world, Cell(arrays={"ids": np.arange(N)}), Cell({"best": {}}, plan), Cell(arrays=truth))
@@ -44,8 +44,8 @@ def test_errors_of_values(found: dict[str, pd.DataFrame]) -> None:
     knows, turned, nothing = (errors.loc[("discount_30", name)] for name in ("knows", "turned", "knows_nothing"))
     assert knows["pehe_amount"] == pytest.approx(0.0, abs=1e-12) and knows["calibration_slope"] == pytest.approx(1.0)
     assert (knows["rank_correlation"], turned["rank_correlation"]) == pytest.approx((1.0, -1.0))
-    assert turned["pehe_amount"] == pytest.approx(2.0 * np.sqrt((true**2).mean()))
-    assert turned["calibration_slope"] == pytest.approx(-1.0) and turned["qini_amount"] < 0.0 < knows["qini_amount"]
+    assert turned["pehe_amount"] == pytest.approx(3.0 * np.sqrt((true**2).mean()))
+    assert turned["calibration_slope"] == pytest.approx(-0.5) and turned["qini_amount"] < 0.0 < knows["qini_amount"]
     # One value for all has no ranks and no slope.
     assert np.isnan(nothing["rank_correlation"]) and nothing["pehe_amount"] == pytest.approx(np.sqrt((true**2).mean()))
     assert (knows["subscribers"], knows["mean_true_amount"]) == pytest.approx((N, true.mean()))
@@ -72,10 +72,10 @@ def test_gain_starts_at_nothing_and_ends_with_everybody(found: dict[str, pd.Data
 
 def test_deciles_go_up_for_who_knows_and_down_for_who_is_wrong(found: dict[str, pd.DataFrame]) -> None:
     deciles = found["effect_deciles"]
-    for learner, sign in (("knows", 1.0), ("turned", -1.0)):
+    for learner, slope in (("knows", 1.0), ("turned", -0.5)):
         rows = deciles[(deciles["learner"] == learner) & (deciles["offer"] == "discount_30")]
         assert rows["subscribers"].tolist() == [N // 10] * 10
-        assert rows["true_amount"].tolist() == pytest.approx((sign * rows["predicted_amount"]).tolist())
+        assert rows["true_amount"].tolist() == pytest.approx((slope * rows["predicted_amount"]).tolist())
         assert rows["predicted_amount"].is_monotonic_increasing
 
 

@@ -72,7 +72,7 @@ def at_budget(kind: str, where: Situation, budget: float, truth: TrueEffects) ->
 @settings(max_examples=8, deadline=None, derandomize=True)
 def test_every_point_is_the_list_at_its_budget(kind: str, seed: int, budget: float) -> None:
     where, truth = situation(seed, budget=budget)
-    chosen, frames = curve_of(kind, where, truth)
+    _, frames = curve_of(kind, where, truth)
     curve = frames["curve"]
     assert curve["budget_amount"].is_monotonic_increasing and curve["budget_amount"].is_unique
     for _, row in curve.iterrows():
@@ -105,10 +105,11 @@ def test_at_the_campaigns_budget_money_is_exactly_the_policys(kind: str) -> None
 def test_beliefs_are_the_policys_own_and_true_values_the_truths() -> None:
     where, truth = situation(3)
     known = TrueEffects(truth.net_value + 1.0, truth.net_value_se, truth.staying)
-    chosen, frames = curve_of("clairvoyant", where, truth, known)
+    _, frames = curve_of("clairvoyant", where, truth, known)
     rows = frames["curve"]
     # Each listed subscriber is believed to be worth 1 more than is true.
-    assert (rows["planned_value_amount"] - rows["true_value_amount"]).tolist() == pytest.approx(rows["targeted"].tolist())
+    more = rows["planned_value_amount"] - rows["true_value_amount"]
+    assert more.tolist() == pytest.approx(rows["targeted"].tolist())
     learned = curve_of("uplift_value", where, truth)[1]["curve"]
     assert learned["planned_value_amount"].is_monotonic_increasing and learned["planned_value_amount"].iloc[-1] > 0
     assert curve_of("churn_risk", where, truth)[1]["curve"]["planned_value_amount"].isna().all()
