@@ -85,7 +85,6 @@ def predictions(models: Models, trial: Trial, rows: slice = slice(None)) -> Pred
         trial.X.iloc[rows],
         planned_reach=trial.planned_reach[rows],
         margin=trial.margin_amount[rows],
-        offer_cost=trial.offer_cost_amount[rows],
     )
 
 

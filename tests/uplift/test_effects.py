@@ -14,14 +14,13 @@ from churnsim.uplift.effects import Effects
 # Two subscribers, two offers, in months of margin.
 FOUND = Effects(
     assigned=np.array([[0.6, 0.3], [-0.2, 0.0]]), months=np.array([1.0, 2.0]), margin=np.array([20.0, 5.0]),
-    reach=np.array([0.5, 0.25]), accept=np.array([[0.4, 0.0], [0.5, 0.2]]), offer_cost=np.zeros((2, 2)), moves=True)
+    reach=np.array([0.5, 0.25]), accept=np.array([[0.4, 0.0], [0.5, 0.2]]), moves=True)
 
 
 def test_three_effects_by_hand() -> None:
     assert FOUND.tau_assign == pytest.approx(np.array([[12.0, 6.0], [-2.0, 0.0]]))
     assert FOUND.tau_contact == pytest.approx(np.array([[24.0, 12.0], [-8.0, 0.0]]))
     assert FOUND.tau_accept == pytest.approx(np.array([[60.0, 0.0], [-16.0, 0.0]]))
-    assert np.array_equal(FOUND.kept, FOUND.tau_contact)
     assert FOUND.per_contact == pytest.approx(np.array([[1.2, 0.6], [-1.6, 0.0]]))
 
 
@@ -39,7 +38,7 @@ def test_an_effect_that_moves_goes_with_the_reach_and_acceptance_of_the_arm() ->
 def test_reach_is_never_counted_twice(pilot: float, campaign: float, assigned: float, accept: float) -> None:
     """A plan's value is reach times kept: with the pilot's reach that of being assigned, whatever the switch."""
     one = Effects(np.array([[assigned]]), np.ones(1), np.array([10.0]), np.array([pilot]), np.array([[accept]]),
-                  np.zeros((1, 1)), moves=True)
+                  moves=True)
     same = {"accept": one.accept}
     for moves in (True, False):
         found = replace(one, moves=moves)
@@ -53,17 +52,3 @@ def test_reach_is_never_counted_twice(pilot: float, campaign: float, assigned: f
 def test_nobody_is_reached_by_a_channel_without_reach() -> None:
     _, kept = replace(FOUND, moves=False).through([0], reach=np.zeros((2, 1)), accept=FOUND.accept[:, :1])
     assert not kept.any()
-
-
-def test_offer_cost_in_the_effect_is_given_back_once() -> None:
-    """Net value per contact 10 with an offer of 6 that half accept: margin kept 13, of which the plan takes 3."""
-    net = Effects(np.array([[5.0]]), np.ones(1), np.ones(1), np.array([0.5]), np.array([[0.5]]),
-                  np.array([[0.5 * 6.0]]), moves=True)
-    reach, accept = np.array([[0.5, 0.2]]), np.array([[0.5, 0.25]])
-    effect, kept = net.through([0, 0], reach=reach, accept=accept)
-    assert net.kept == pytest.approx(np.array([[13.0]])) and kept == pytest.approx(np.array([[13.0, 6.5]]))
-    # Half as many accept through the other channel: half the net value.
-    assert kept - accept * 6.0 == pytest.approx(np.array([[10.0, 5.0]]))
-    assert effect == pytest.approx(np.array([[10.0, 5.0]]))
-    _, kept = replace(net, moves=False).through([0, 0], reach=reach, accept=accept)
-    assert reach * (kept - accept * 6.0) == pytest.approx(np.array([[5.0, 2.5]]))

@@ -299,8 +299,8 @@ def _check_simulation(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
     if simulation.policy not in experiment.policies:
         yield at, f"no policy {simulation.policy!r}; there are {', '.join(experiment.policies)}"
     elif (kind := experiment.policies[simulation.policy].kind) not in IN_PARTS:
-        yield at, (f"a list of kind {kind} cannot be made in partitions, `churnsim run` makes it; name a policy of kind "
-                   f"{', '.join(IN_PARTS)}")
+        yield at, (f"a list of kind {kind} cannot be made in partitions, `churnsim run` makes it; name a policy of "
+                   f"kind {', '.join(IN_PARTS)}")
     elif experiment.campaign.limits.segments:
         yield (("campaign", "limits", "segments"), "a partition does not know how many of a segment are listed in "
                "others; set simulation.policy to null, or take the segments out")

@@ -108,7 +108,8 @@ def plan(world: World, history_cell: Cell) -> Cell:
     arrays = (predictions(world, models, base, rules=tuple(RULES), columns=tuple(READABLE))
               | holdout_arrays(world, models, trial))
     best = {name: [b.offer, b.depth_share, b.value_amount] for name, b in models.best.items()}
-    return Cell({"best": best, "monthly_rate": models.base_rate}, arrays, {"pilot": models.report})
+    return Cell({"best": best, "monthly_rate": models.base_rate}, arrays,
+                {"pilot": models.report, "responses": models.responses})
 
 
 def fit_models(world: World) -> Models:
@@ -150,7 +151,7 @@ def predictions(world: World, models: Models, base: Subscribers, learners: Colle
     cost = offer_cost(table, world.offers, e.campaign.offers, rate_annual=e.evaluation.discount_rate_annual)
     margin = monthly_margin(table, e.lifecycle.cost_to_serve)
     predicted = models.predict(features(table), planned_reach=plans.reach[:, pilot_arm[0]], margin=margin,
-                               offer_cost=cost, learners=learners, lost=lost)
+                               learners=learners, lost=lost)
     reach = plans.reach.copy()
     reach[:, pilot_arm] = predicted.reach[:, None]
     column = [e.campaign.offers.index(arm.offer) for arm in arms]

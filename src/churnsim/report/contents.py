@@ -15,7 +15,7 @@ from churnsim.report.run_folder import BUDGET_KEY, Run
 from churnsim.report.words import ABSENT, counted, interval, number, percent, verdict
 
 OUTCOMES = {"stayed": ("stayed, percentage points", 100.0), "margin_months": ("months of margin", 1.0),
-            "net_value": ("net value, amount", 1.0)}
+            "net_value": ("margin, amount", 1.0)}
 COMPARED_KINDS = ("uplift", "profit_lift", "uplift_value", "budget_staff", "capacity_aware", "readable", "adaptive",
                   "bandit", "own", "oracle")
 ORACLE = "oracle"

@@ -31,8 +31,6 @@ class Effects:
         (n,) chance of contact in the pilot, not below ``uplift.min_reach_prob``.
     accept
         (n, K) chance to take each offer once contacted in the pilot's way.
-    offer_cost
-        (n, K) offer cost of a contact that is in the effect already; 0 for outcomes before offer cost.
     moves
         Whether effects may be moved to another reach: unanswered attempts have none.
     """
@@ -42,7 +40,6 @@ class Effects:
     margin: Float64
     reach: Float64
     accept: Float64
-    offer_cost: Float64
     moves: bool
 
     @property
@@ -52,12 +49,12 @@ class Effects:
 
     @property
     def tau_assign(self) -> Float64:
-        """Effect of being assigned in the pilot on discounted margin, (n, K) amount."""
+        """Effect of being assigned in the pilot on discounted margin before offer cost, (n, K) amount."""
         return self.assigned * self.months[:, None] * self.margin[:, None]
 
     @property
     def tau_contact(self) -> Float64:
-        """Effect of a contact on discounted margin, (n, K) amount: tau_assign / reach."""
+        """Effect of a contact on discounted margin before offer cost, (n, K) amount: tau_assign / reach."""
         return self.per_contact * self.margin[:, None]
 
     @property
@@ -67,11 +64,6 @@ class Effects:
         Valid if a contact acts through the accepted offer alone.
         """
         return np.divide(self.tau_contact, self.accept, out=np.zeros_like(self.accept), where=self.accept > 0.0)
-
-    @property
-    def kept(self) -> Float64:
-        """Discounted margin that a contact in the pilot's way keeps, before offer cost, (n, K) amount."""
-        return self.tau_contact + self.offer_cost
 
     def through(self, columns: npt.ArrayLike, *, reach: Float64, accept: Float64) -> tuple[Float64, Float64]:
         """Return the effects of arms: an offer through a channel, with its own reach and acceptance.
@@ -100,4 +92,4 @@ class Effects:
         else:
             whole = (self.assigned * self.months[:, None])[:, columns] * share
             effect = np.divide(whole, reach, out=np.zeros_like(whole), where=reach > 0.0)
-        return effect, self.margin[:, None] * effect + self.offer_cost[:, columns] * share
+        return effect, self.margin[:, None] * effect

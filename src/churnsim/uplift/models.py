@@ -17,7 +17,7 @@ from churnsim.signals.churn import ChurnModel, monthly_rate
 from churnsim.uplift.best import BestCampaign, campaign_name
 from churnsim.uplift.effects import Effects
 from churnsim.uplift.learned import Learned, assignment, learn, pilot_scores, report_row, require_rows
-from churnsim.uplift.outcomes import MARGIN_MONTHS, NET_VALUE, STAYED, outcomes
+from churnsim.uplift.outcomes import MARGIN_MONTHS, NET_VALUE, STAYED, learned_outcomes
 from churnsim.uplift.rankings import Tried, best_campaign
 from churnsim.uplift.response import ResponseModel, accept_rows, calibration_table, reach_features, reach_rows
 from churnsim.uplift.settings import UpliftSettings
@@ -56,7 +56,7 @@ class Predictions:
     @property
     def kept(self) -> dict[str, Float64]:
         """Learner -> (n, K): discounted margin kept by a contact through the pilot's channel, before offer cost."""
-        return {name: effects.kept for name, effects in self.effects.items()}
+        return {name: effects.tau_contact for name, effects in self.effects.items()}
 
 
 class Models:
@@ -121,7 +121,7 @@ class Models:
         offer, and a fit of several arms at once would leave out whoever may not have them all.
         """
         require_rows(trial)
-        known = outcomes(trial, self.months_after(self._risk(trial.X, ~trial.here)))
+        known = learned_outcomes(trial, self.months_after(self._risk(trial.X, ~trial.here)))
         chances = {offer: assignment(trial, offer, self.settings, seed) for offer in trial.offers}
         used = {learner.outcome for learner in self.settings.learners.values()} | {MARGIN_MONTHS}
         folds, adjusted = self.settings.folds, self.settings.propensity != "ignored"
@@ -173,7 +173,7 @@ class Models:
             total += discount_factor(month, rate_annual=self._rate) * stay ** (month - self._outcome_months)
         return total
 
-    def predict(self, X: pd.DataFrame, *, planned_reach: Float64, margin: Float64, offer_cost: Float64,
+    def predict(self, X: pd.DataFrame, *, planned_reach: Float64, margin: Float64,
                 learners: Collection[str] | None = None, lost: Flags | None = None) -> Predictions:
         """Return predictions for the rows of `X`.
 
@@ -185,8 +185,6 @@ class Models:
             (n,) chance of contact through the pilot's channel with the pilot's staff.
         margin
             (n,) monthly margin.
-        offer_cost
-            (n, K) planned cost of each offer on acceptance.
         learners
             Names of those asked for; None: all.
         lost
@@ -201,14 +199,14 @@ class Models:
         for name in self.settings.learners:
             if learners is None or name in learners:
                 assigned = np.column_stack([self._effect(name, offer, X) for offer in self.offers])
-                found[name] = self._effects(name, assigned, risk, reach, accept, margin, offer_cost)
+                found[name] = self._effects(name, assigned, risk, reach, accept, margin)
         return Predictions(risk, accept, reach, found)
 
-    def _effects(self, learner: str, raw: Float64, risk: Float64, reach: Float64, accept: Float64, margin: Float64,
-                 offer_cost: Float64) -> Effects:
+    def _effects(self, learner: str, raw: Float64, risk: Float64, reach: Float64, accept: Float64, margin: Float64
+                 ) -> Effects:
         """Return what raw effects, (n, K) in units of the learner's outcome, mean in months and money."""
         outcome = self.settings.learners[learner].outcome
-        ones, nothing = np.ones(len(risk)), np.zeros_like(accept)
+        ones = np.ones(len(risk))
         floored = np.maximum(reach, self.settings.min_reach_prob)
         # A log of the reached shows what a contact does.
         assigned = raw * floored[:, None] if self._reached_only else raw
@@ -217,9 +215,8 @@ class Models:
             seen = range(self._outcome_months)
             half = sum(discount_factor(month, rate_annual=self._rate) for month in seen) / 2.0
             months = half + self.months_after(risk)
-        in_money = outcome == NET_VALUE
-        return Effects(assigned, months, ones if in_money else margin, floored, accept,
-                       accept * offer_cost if in_money else nothing, moves=self.settings.unanswered == "no_effect")
+        return Effects(assigned, months, ones if outcome == NET_VALUE else margin, floored, accept,
+                       moves=self.settings.unanswered == "no_effect")
 
     def _effect(self, learner: str, offer: str, X: pd.DataFrame) -> Float64:
         found = self._learned[learner][offer]
@@ -246,9 +243,9 @@ class Models:
             orders = {ranking: values[rows] for ranking, values in order_by.items()}
             for name in self.settings.learners:
                 effects = self._effects(name, self._unseen(name, offer)[:, None], risk[rows], reach, accept[:, None],
-                                        margin, offer_cost[:, None])
+                                        margin)
                 listed = effects.assigned[:, 0] * effects.months
-                value = effects.tau_assign[:, 0] + reach * effects.offer_cost[:, 0] - cost
+                value = effects.tau_assign[:, 0] - cost
                 for kind, score in zip(LEARNED_RANKINGS, (listed, value), strict=True):
                     orders[campaign_name(kind, name)] = score
             tried[offer] = Tried(kept * margin - cost, orders)

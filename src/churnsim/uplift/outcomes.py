@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from churnsim.uplift.trial import Trial
+from churnsim.uplift.trial import CONTROL, Trial
 
 Float64 = npt.NDArray[np.float64]
 
@@ -36,3 +36,16 @@ def outcomes(trial: Trial, months_after: Float64) -> dict[str, Float64]:
     return {STAYED: trial.stayed.astype(np.float64),
             MARGIN_MONTHS: trial.margin_months + trial.stayed * months_after,
             NET_VALUE: trial.net_margin_amount + trial.stayed * later - trial.margin_amount * all_months}
+
+
+def learned_outcomes(trial: Trial, months_after: Float64) -> dict[str, Float64]:
+    """Return what learners are shown: of ``net_value`` the part before the planned cost of the accepted offer, (n,).
+
+    That cost is known, and plans take it off for those expected to accept. Were it learned with the rest, shrinking
+    the effect for its uncertainty would shrink the cost too.
+    """
+    found = outcomes(trial, months_after)
+    took = np.flatnonzero(trial.accepted & (trial.assigned != CONTROL))
+    offer = np.array([trial.offers.index(name) for name in trial.assigned[took]], dtype=np.int64)
+    found[NET_VALUE][took] += trial.offer_cost_amount[took, offer]
+    return found

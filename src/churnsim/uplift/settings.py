@@ -27,7 +27,8 @@ class Learner(Settings):
     outcome: Literal["stayed", "margin_months", "net_value"]
     """"stayed": active when the pilot's outcome months end (only this one for t_logistic and uplift_forest).
     "margin_months": months of margin kept, those expected after the pilot included; it multiplies the monthly margin.
-    "net_value": the discounted margin kept, less the cost of the offer, as an amount."""
+    "net_value": the change of discounted margin itself, as an amount, from what was billed; the planned cost of offers,
+    which is known, stays out of it, and plans take it off."""
     estimator: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")] | None = None
     """Class of one's own, as module:Class, for the kinds that end in own; the module is a file beside the experiment
     file, or installed (sklearn.linear_model:Lasso)."""
