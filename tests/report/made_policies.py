@@ -84,6 +84,9 @@ def make_policy_tables() -> dict[str, pd.DataFrame]:
         "waves": pd.DataFrame([
             {"policy": "uplift_value", "replicate": r, "month": 8 + k, "listed": 100, "explored": 10,
              "net_value_amount": 50.0 * k} for r in (0, 1) for k in (0, 1)]),
+        "prices": pd.DataFrame([
+            {"policy": "uplift_value", "replicate": r, "limit": "day team", "unit": "minutes", "least": 0.0,
+             "most": 6000.0, "used": 5999.0, "shadow_price_amount": 0.5 + r} for r in (0, 1)]),
         "rules": pd.DataFrame([
             {"policy": "uplift_value", "replicate": r, "rule": "tenure below 6 months", "arm": "discount by call",
              "subscribers": 500, "listed": 250, "planned_spend_amount": 700.0, "planned_value_amount": 900.0,

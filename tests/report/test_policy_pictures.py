@@ -11,7 +11,13 @@ from churnsim.report.contents import Table
 from churnsim.report.learner_figures import draw_learners
 from churnsim.report.page import write_report
 from churnsim.report.policy_figures import draw_policies
-from churnsim.report.policy_tables import equal_terms_tables, errors_table, learners_table, rules_tables
+from churnsim.report.policy_tables import (
+    equal_terms_tables,
+    errors_table,
+    learners_table,
+    prices_table,
+    rules_tables,
+)
 from report.made_policies import make_policy_tables, make_run
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -83,6 +89,13 @@ def test_policies_on_equal_terms() -> None:
         ("oracle", "1,000", "8,000", "5,250"), ("uplift_value", "1,500", "14,500", "4,000"),
         ("churn_risk", "1,200", "12,000", "-1,150")]
     assert [row[0] for row in tables["At equal planned spend"].rows] == ["oracle", "churn_risk"]
+
+
+def test_prices_stand_by_scenario() -> None:
+    table = prices_table(make_run())
+    assert table is not None
+    assert table.rows == (("base", "uplift_value", "day team", "minutes", "6,000", "5,999", "1.000"),)
+    assert prices_table(make_run("prices")) is None
 
 
 def test_rules_are_those_of_the_first_replicate() -> None:

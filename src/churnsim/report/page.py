@@ -40,6 +40,7 @@ from churnsim.report.policy_tables import (
     equal_terms_tables,
     errors_table,
     learners_table,
+    prices_table,
     rules_tables,
 )
 from churnsim.report.run_folder import Run, read_run
@@ -179,7 +180,7 @@ def _background(run: Run, pictures: Sequence[Picture]) -> list[Section]:
         Section("Net value and the budget", (), (), drawn("net_value_by_budget")),
         Section("Policies on equal terms", (OWN_DEPTH_SENTENCE,), equal_terms_tables(run, scenario),
                 drawn("cost_curves")),
-        Section("Prices of money and staff", (), (), drawn("shadow_prices")),
+        Section("Prices of money and staff", (), _present(prices_table(run)), drawn("shadow_prices")),
         Section("Plans and rehearsals", (), (), drawn("rounds")),
         Section("Campaigns over months", (), (), drawn("waves")),
         Section("Who is listed", (), rules_tables(run, scenario), drawn("offers_of_lists", "segments_of_lists")),

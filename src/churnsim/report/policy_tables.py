@@ -65,8 +65,8 @@ def errors_table(run: Run, scenario: str) -> Table | None:
     )
     heads = ("learner", "offer", "subscribers", "mean\nexpected", "mean\ntrue", "PEHE", "PEHE of\nthe true mean",
              "rank\ncorrelation", "slope of true\non expected", "Qini")
-    caption = (f"What listing a subscriber is worth, expected by each learner and true, {run.summary['currency']}: all "
-               "costs taken off, under the planned reach of the pilot's channel")
+    caption = (f"What listing a subscriber is worth, expected by each learner and true, {run.summary['currency']}: "
+               "all costs taken off, under the planned reach of the pilot's channel")
     return Table(caption, heads, rows, (0, 1))
 
 
@@ -91,6 +91,25 @@ def equal_terms_tables(run: Run, scenario: str) -> tuple[Table, ...]:
     return tuple(tables)
 
 
+def prices_table(run: Run) -> Table | None:
+    """Return what each limit is worth at the budget, of every scenario: so that budgets and staff can be compared."""
+    keys, numbers = ["policy", "limit", "unit"], ["most", "used", "shadow_price_amount"]
+    rows = []
+    for scenario in run.scenarios:
+        prices = run.table("prices", scenario)
+        if prices is None:
+            continue
+        means = prices.groupby(keys, sort=False, observed=True)[numbers].mean().reset_index()
+        rows += [(scenario, row["policy"], row["limit"], row["unit"], number(row["most"]), number(row["used"]),
+                  number(row["shadow_price_amount"], decimals=3)) for row in records(means)]
+    if not rows:
+        return None
+    caption = (f"What one more of each limit would add to the planned value, {run.summary['currency']} a unit, means "
+               "over replicates")
+    return Table(caption, ("scenario", "policy", "limit", "unit", "there is", "used", "one more\nis worth"),
+                 tuple(rows), (0, 1, 2, 3))
+
+
 def rules_tables(run: Run, scenario: str) -> tuple[Table, ...]:
     """Return the rules of each readable policy in the first replicate: each replicate has learned its own."""
     rules = run.table("rules", scenario)
@@ -102,8 +121,8 @@ def rules_tables(run: Run, scenario: str) -> tuple[Table, ...]:
         rows = tuple((row["rule"], row["arm"], number(row["subscribers"]), number(row["listed"]),
                       *(number(row[name]) for name in ("planned_spend_amount", "planned_value_amount",
                                                        "given_up_amount"))) for row in records(first))
-        caption = (f"Rules of {policy}, replicate {first['replicate'].iloc[0]}, in the order in which they are listed; "
-                   f"amounts in {run.summary['currency']}")
+        caption = (f"Rules of {policy}, replicate {first['replicate'].iloc[0]}, in the order in which they are "
+                   f"listed; amounts in {run.summary['currency']}")
         tables.append(Table(caption, ("who", "gets", "subscribers", "listed", "planned\nspend", "planned\nvalue",
                                       "value\ngiven up"), rows, (0, 1)))
     return tuple(tables)
