@@ -40,7 +40,7 @@ class ContactLimit(Settings):
     most: Annotated[int, Field(strict=True, ge=1, le=1000)]
     """At most so many contacts ..."""
     days: Annotated[float, Field(strict=True, gt=0.0, le=3600.0)]
-    """... in so many days, a list's deadline included."""
+    """... in any stretch of so many days. A contact is a call answered or a message read."""
 
 
 class CampaignLimits(Settings):
