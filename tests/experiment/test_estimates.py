@@ -274,6 +274,8 @@ def test_only_the_pilots_channel_is_allowed_and_the_campaign_counts_who_may_have
     holdout = load_holdout(world, replace(plan_cell, arrays={**plan_cell.arrays, "allowed": allowed}), truth_cell)
     assert not holdout.plan.allowed[:, 1].any() and holdout.plan.allowed[:, 0].all()
     assert holdout.per_row == pytest.approx(2000 / len(holdout.plan.ids))
+    cost = holdout.plan.contact_cost[:, 0]
+    assert (cost > 0).all() and np.array_equal(holdout.log.cost, np.column_stack([np.zeros(len(cost)), cost]))
     assert len(holdout.log) == len(holdout.true_value) == len(holdout.outcome_by_arm) == len(holdout.plan.ids)
 
 
