@@ -25,7 +25,7 @@ from churnsim.policy.settings import CapacityAware
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-# A list has settled when a round gives less than this share of it another arm: rehearsals tell no more than that.
+# A list has settled when a round changes no more of it, and of its value: rehearsals tell no more than that.
 SETTLED_SHARE = 0.005
 GROUP_ORDERS = 50
 LEAST_REACH, LEAST_MINUTES, MOST_RISK = 0.01, 1e-9, 0.999
@@ -51,8 +51,8 @@ class Tried:
     choice: Choice
     listed_value: float
     rehearsed_value: float
-    changed: int
-    state: str
+    changed: int = 0
+    state: str = ""
 
 
 def choose(settings: CapacityAware, given: Situation) -> Choice:
@@ -75,7 +75,7 @@ def choose(settings: CapacityAware, given: Situation) -> Choice:
     tries = list(_rounds(settings, given, given.rehearse))
     best = max(range(len(tries)), key=lambda number: (tries[number].rehearsed_value, -number))
     blind, last, taken = tries[0], tries[-1], tries[best]
-    if not (blind.choice.arm >= 0).any():
+    if all((each.choice.arm < 0).all() for each in tries):
         return blind.choice
     note = (f"list of round {best} of {len(tries) - 1} ({last.state}); in rehearsals worth "
             f"{taken.rehearsed_value:,.0f}{f' {given.currency}'.rstrip()}, the list without regard for staff "
@@ -90,36 +90,37 @@ def _rounds(settings: CapacityAware, given: Situation, rehearse: Rehearse) -> It
     in_time = np.ones_like(planned)
     seen: list[Int64] = []
 
-    def tried(choice: Choice, value: Float64, state: str, changed: int) -> Tried:
+    def tried(choice: Choice, value: Float64) -> Tried:
         held_out = range(settings.rehearsals, 2 * settings.rehearsals)
-        return Tried(_by_plan(choice, planned), _sum(choice, value),
-                     _rehearsed_value(choice, worth, [rehearse(choice, draw) for draw in held_out]), changed, state)
+        return Tried(choice, _sum(choice, value),
+                     _rehearsed_value(choice, worth, [rehearse(choice, draw) for draw in held_out]))
 
-    blind = _by_plan(by_money(given, planned), planned)
-    yield tried(blind, planned, BLIND, 0)
-    before = blind.arm
+    before = tried(_by_plan(by_money(given, planned), planned), planned)
+    yield replace(before, state=BLIND)
     for number in range(1, settings.rounds + 1):
         value = in_time * planned
-        choice = _by_plan(_list(given, value), planned)
-        changed = int((choice.arm != before).sum())
-        state = _state(choice.arm, seen, changed, is_last=number == settings.rounds)
-        yield tried(choice, value, state, changed)
+        choice = _list(given, value) if seen else by_prices(given, value, given.limits)
+        last = tried(_by_plan(choice, planned), value)
+        changed = int((last.choice.arm != before.choice.arm).sum())
+        state = USED_UP if number == settings.rounds else ""
+        if seen and _has_settled(last, before, changed):
+            state = CONVERGED
+        elif changed and any(np.array_equal(last.choice.arm, earlier) for earlier in seen):
+            state = CYCLE
+        yield replace(last, changed=changed, state=state)
         if state:
             return
-        found = _mean([rehearse(choice, draw).reach for draw in range(settings.rehearsals)])
-        newest = reach_in_time(plan, choice.arm, found, worth=worth, otherwise=in_time)
+        found = _mean([rehearse(last.choice, draw).reach for draw in range(settings.rehearsals)])
+        newest = reach_in_time(plan, last.choice.arm, found, worth=worth, otherwise=in_time)
         in_time = (1.0 - settings.damping) * in_time + settings.damping * newest
-        seen.append(choice.arm)
-        before = choice.arm
+        seen.append(last.choice.arm)
+        before = last
 
 
-def _state(arm: Int64, seen: list[Int64], changed: int, *, is_last: bool) -> str:
-    """Say why this round is the last, or nothing."""
-    if not (arm >= 0).any() or (seen and changed <= SETTLED_SHARE * (arm >= 0).sum()):
-        return CONVERGED
-    if any(np.array_equal(arm, earlier) for earlier in seen[:-1]):
-        return CYCLE
-    return USED_UP if is_last else ""
+def _has_settled(last: Tried, before: Tried, changed: int) -> bool:
+    """Tell whether a round changed next to nothing: neither who is listed nor what that is worth by its reach."""
+    return (changed <= SETTLED_SHARE * (last.choice.arm >= 0).sum()
+            and abs(last.listed_value - before.listed_value) <= SETTLED_SHARE * abs(before.listed_value))
 
 
 def _list(given: Situation, value: Float64) -> Choice:
