@@ -22,7 +22,8 @@ TRUST = (
 OWN_DEPTH_SENTENCE = (
     "Values are true expected ones under the plan's reach; no list here was worked by the centre. At an equal number, "
     "and at equal spend, each policy takes its first subscribers; one that has no more stands with all it has. By "
-    "itself, with any budget, a policy goes to the depth that did best on the pilot, or as far as it sees a gain."
+    "itself, with any budget, a policy goes to the depth that did best on the pilot, or as far as it sees a gain. One "
+    "whose list was made at the campaign's budget only stands with that list, and is left out where it goes beyond."
 )
 
 
