@@ -292,12 +292,21 @@ def test_the_table_has_a_row_a_method_or_says_why_not() -> None:
     assert (found["plan_value_amount"] == 5.0).all() and (found["net_value_amount"] == 3.0).all()
     assert found["note"].unique().tolist() == ["its list by call alone; plan_value and net_value have all channels"]
     assert (found["listed"] > 0).all() and (found["spend_amount"] <= 8000.0 * (1 + 1e-9)).all()
-    assert table("everyone")["note"].tolist() == [""] * 4
+    assert table("everyone")["note"].tolist() == table("none")["note"].tolist() == [""] * 4
     for name, why in (("oracle", "knows the truth"), ("everyone_sms", "makes offers by sms, the pilot by call")):
         (row,) = table(name).to_dict("records")
         assert row["note"] == why and np.isnan(row["value_amount"]) and row["plan_value_amount"] == 5.0
     (row,) = _with_few(world, plan_cell, truth_cell).to_dict("records")
     assert row["note"].startswith("pilot: 9 subscribers of the holdout may be listed, at least 100 are needed")
+
+
+def test_a_handful_of_rows_is_not_trusted() -> None:
+    world, trial = two_worlds()
+    poor = replace(world, experiment=load_small(*PLAIN, "campaign.budget_amount=200.0").experiment)
+    found = estimate_frames(poor, poor.experiment.policies["random"], *cells(world, trial),
+                            {"plan_value": 0.0, "net_value": 0.0})["estimates"]
+    assert ((found["effective_rows"] > 0) & (found["effective_rows"] < 30)).all() and found["listed"].min() > 0
+    assert found["note"].unique().tolist() == ["fewer than 30 effective rows: its intervals are too narrow"]
 
 
 def _with_few(world: World, plan_cell: Cell, truth_cell: Cell) -> pd.DataFrame:

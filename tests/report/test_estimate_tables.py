@@ -34,6 +34,7 @@ def table() -> pd.DataFrame:
     return pd.DataFrame([*policy_rows("churn_risk", 0, one), *policy_rows("churn_risk", 1, two),
                          *policy_rows("uplift_value", 0, one, "by call alone"),
                          *policy_rows("uplift_value", 1, two, "by call alone"),
+                         not_valued("far", 0, "by sms"), not_valued("adaptive", 0, "knows the truth"),
                          not_valued("oracle", 0, "knows the truth"), not_valued("oracle", 1, "knows the truth")])
 
 
@@ -56,13 +57,13 @@ def test_estimates_stand_beside_the_truth(run: Run) -> None:
 
 
 def test_what_is_not_valued_is_named_once(run: Run) -> None:
-    assert estimate_sentences(run, "base") == (READ_SO, "Not valued: oracle (knows the truth).",
+    assert estimate_sentences(run, "base") == (READ_SO, "Not valued: far (by sms); adaptive, oracle (knows the truth).",
                                                "To know: uplift_value: by call alone.")
 
 
 def test_the_page_shows_them(run: Run) -> None:
     page = page_text(run, [])
-    assert "Policy values from the pilot&#39;s holdout" in page and "oracle (knows the truth)" in page
+    assert "Policy values from the pilot&#39;s holdout" in page and "adaptive, oracle (knows the truth)" in page
 
 
 def test_runs_without_a_holdout_show_nothing(folder: Any) -> None:

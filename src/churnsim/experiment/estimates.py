@@ -50,8 +50,10 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 PREFIX = "holdout."
 TRUE_VALUE = "holdout_net_value"
-# Intervals by influence functions need more rows than this, but fewer are noise that they show.
+# With fewer rows there is nothing to value policies on.
 LEAST_ROWS = 100
+# Of a handful of rows the spread is not known, and intervals are too narrow.
+TRUSTED_ROWS = 30
 COLUMNS = ("method", "value_amount", "se_amount", "low_amount", "high_amount", "spend_amount", "listed",
            "effective_rows", "true_value_amount", "plan_value_amount", "net_value_amount", "note")
 ANY_CHANNEL = ("uplift_value", "budget_staff", "own")
@@ -271,9 +273,12 @@ def _estimates(world: World, settings: PolicySettings, holdout: Holdout) -> list
     choice = choose(settings, given)
     listed = np.flatnonzero(choice.arm >= 0)
     facts = {"spend_amount": choice.planned_spend * holdout.per_row, "listed": len(listed) * holdout.per_row,
-             "true_value_amount": float(holdout.true_value[listed, choice.arm[listed]].sum()) * holdout.per_row,
-             "note": _note(settings, e.policies, len(e.campaign.channels), holdout)}
-    return [{**row, **facts} for row in method_rows(holdout, choice.arm, confidence=e.evaluation.confidence)]
+             "true_value_amount": float(holdout.true_value[listed, choice.arm[listed]].sum()) * holdout.per_row}
+    rows = method_rows(holdout, choice.arm, confidence=e.evaluation.confidence)
+    notes = _notes(settings, e.policies, len(e.campaign.channels), holdout)
+    if len(listed) and rows[0]["effective_rows"] < TRUSTED_ROWS:
+        notes.append(f"fewer than {TRUSTED_ROWS} effective rows: its intervals are too narrow")
+    return [{**row, **facts, "note": "; ".join(notes)} for row in rows]
 
 
 def method_rows(holdout: Holdout, arm: Int64, *, confidence: float) -> list[dict[str, Any]]:
@@ -307,12 +312,13 @@ def _standard_error(values: Float64) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
 
 
-def _note(settings: PolicySettings, policies: Mapping[str, PolicySettings], channels: int, holdout: Holdout) -> str:
-    """Say what a reader should know of a policy's estimates."""
+def _notes(settings: PolicySettings, policies: Mapping[str, PolicySettings], channels: int, holdout: Holdout
+           ) -> list[str]:
+    """Say what a reader should know of how a policy is valued."""
     kind = policies[settings.imitates].kind if isinstance(settings, Readable) else settings.kind
     notes = []
     if kind in ANY_CHANNEL and channels > 1:
         notes.append(f"its list by {holdout.plan.pilot_channel} alone; plan_value and net_value have all channels")
     if not holdout.is_design:
         notes.append("chances of assignment are estimated")
-    return "; ".join(notes)
+    return notes

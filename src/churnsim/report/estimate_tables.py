@@ -17,7 +17,7 @@ READ_SO = (
     "a rule; the direct method is as good as its predictions, learned on the rows that chose the policies, and too "
     "high for lists that were chosen by them. Plan value is the truth of the campaign's own list: other "
     "subscribers, another month, and, where the policy may, other channels. Net value less plan value is due to "
-    "staff: the pilot had as much as it took."
+    "staff, for the pilot had as much as it took, and to the luck of who answers."
 )
 
 
@@ -41,15 +41,18 @@ def estimate_sentences(run: Run, scenario: str) -> tuple[str, ...]:
         return ()
     noted = frame[frame["note"].fillna("") != ""]
     valued = noted["value_amount"].notna()
-    left_out = [f"{policy} ({note})" for policy, note in _said(noted[~valued])]
-    known = [f"{policy}: {note}" for policy, note in _said(noted[valued])]
+    left_out = [f"{policies} ({note})" for note, policies in _said(noted[~valued]).items()]
+    known = [f"{policies}: {note}" for note, policies in _said(noted[valued]).items()]
     return (READ_SO, *([f"Not valued: {'; '.join(left_out)}."] if left_out else []),
             *([f"To know: {'. '.join(known)}."] if known else []))
 
 
-def _said(noted: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return each policy's notes once."""
-    return list(dict.fromkeys(zip(noted["policy"].astype(str), noted["note"].astype(str), strict=True)))
+def _said(noted: pd.DataFrame) -> dict[str, str]:
+    """Return note -> the policies that it is about."""
+    found: dict[str, dict[str, None]] = {}
+    for policy, note in zip(noted["policy"].astype(str), noted["note"].astype(str), strict=True):
+        found.setdefault(note, {})[policy] = None
+    return {note: ", ".join(policies) for note, policies in found.items()}
 
 
 def _valued(run: Run, scenario: str) -> pd.DataFrame | None:
