@@ -20,7 +20,7 @@ evaluation: {horizon_months: 20, inner_draws: 1}
 """
 ADDED = "policies:\n  stay: {kind: uplift_value, learner: stay}\n"
 POLICIES = 8
-CELLS = 2 * (3 + POLICIES)
+CELLS = 2 * (4 + POLICIES)
 PROGRAM = [sys.executable, "-m", "churnsim.cli"]
 
 
