@@ -35,8 +35,8 @@ pilot: {{size: 100000}}
 campaign: {{offers: [{', '.join(OFFERS)}], channels: [call]}}
 policies: {{budget_staff: {{kind: budget_staff, learner: value}}}}
 """
-# Money for each subscriber.
-BUDGET = 0.4
+# Money for each subscriber, and how many of them the preset's agents are for: both run out.
+BUDGET, FEW_AGENTS = 0.4, 4 * PART_ROWS
 
 
 @functools.cache
@@ -73,9 +73,9 @@ def lists(policy: str, subscribers: int, months: int) -> Callable[[], tuple[Choi
 
 
 def _with_staff(world: World, subscribers: int) -> Any:
-    """Return the experiment with as many agents a subscriber as for a partition."""
+    """Return the experiment with the same agents a subscriber for any number of them."""
     e = world.experiment
-    teams = {name: team.model_copy(update={"agents": max(1, team.agents * subscribers // PART_ROWS)})
+    teams = {name: team.model_copy(update={"agents": max(1, team.agents * subscribers // FEW_AGENTS)})
              for name, team in e.capacity.teams.items()}
     return e.model_copy(update={"capacity": e.capacity.model_copy(update={"teams": teams})})
 
@@ -85,10 +85,9 @@ def facts(found: tuple[Choice, Plan]) -> dict[str, Any]:
     choice, plan = found
     arm: npt.NDArray[np.int64] = choice.arm
     value = float(choice.priority[arm >= 0].sum())
-    return {"bound": value + choice.gap, "gap_share": choice.gap / max(value, 1.0), "listed": int((arm >= 0).sum()),
-            "shortlisted": len(plan.ids)}
+    return {"gap_share": choice.gap / max(value, 1.0), "listed": int((arm >= 0).sum()), "shortlisted": len(plan.ids)}
 
 
 if __name__ == "__main__":
     row.main({name: functools.partial(lists, name) for name in ("uplift_value", "budget_staff")},
-             packages=["numba", "numpy", "scikit-learn"], facts=facts)
+             packages=["causalml", "numba", "numpy", "scikit-learn"], facts=facts)

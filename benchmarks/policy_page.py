@@ -7,7 +7,7 @@ from typing import Any
 
 from harness import Outcome, Section
 from page import markdown_table, ratios, versions
-from policy_sections import LEARNERS, TARGETS
+from policy_sections import LEARNERS, LISTS, TARGETS
 
 Measured = Sequence[tuple[Section, int, Sequence[Outcome]]]
 """Outcomes of each section at each size."""
@@ -17,6 +17,7 @@ HEADER = ("row", "subscribers", "wall s", "CPU s", "fastest to slowest round, CP
           "rounds")
 PLANS = ("rounds of prices", "bound", "gap, %")
 FITS = ("PEHE",)
+LISTED = ("shortlisted", "listed", "gap, %")
 
 
 def compare(outcomes: Sequence[Outcome]) -> None:
@@ -58,6 +59,8 @@ def _found(run: dict[str, Any]) -> list[str]:
     if "pehe" in run:
         return [f"{run['pehe']:.4f}"]
     gap = f"{100 * run['gap_share']:.5f}" if "gap_share" in run else "-"
+    if "shortlisted" in run:
+        return [f"{run['shortlisted']:,}", f"{run['listed']:,}", gap]
     return [str(run.get("price_rounds", "-")), f"{run['bound']:,.2f}", gap]
 
 
@@ -75,7 +78,7 @@ def document(host: dict[str, Any], measured: Measured) -> str:
     for section in dict.fromkeys(section for section, _, _ in measured):
         sizes = [outcomes for each, _, outcomes in measured if each is section]
         parts += [f"## {section.title}", section.note]
-        more = FITS if section is LEARNERS else PLANS
+        more = FITS if section is LEARNERS else LISTED if section is LISTS else PLANS
         lines = [_line(outcome, len(more)) for outcomes in sizes for outcome in outcomes]
         parts.append(markdown_table((*HEADER, *more), lines))
         parts += [ratios(section, outcomes) for outcomes in sizes]

@@ -68,7 +68,22 @@ LEARNERS = Section(
     "theirs is worth.",
 )
 
-SECTIONS = (PROGRAM, ALLOCATION, PARTITIONS, LEARNERS)
+LISTS = Section(
+    name="lists",
+    title="A list from the operator's table",
+    rows=tuple(Row(policy, "policy_list_run", policy, rounds=1, checked=False)
+               for policy in ("uplift_value", "budget_staff")),
+    against=("uplift_value",),
+    sizes=(MILLION, 10 * MILLION),
+    months=1,
+    compared="wall_s",
+    note="What stands between the table of a month and the orders of a campaign with eight offers: features, effects, "
+    "acceptance, planned cost and reach of each subscriber and offer, and the best list under a budget, and under "
+    "agents' minutes as well. Partitions of 250,000; those after the first are the same subscribers under other ids. Making "
+    "subscribers and learning from a pilot stand before the clock.",
+)
+
+SECTIONS = (PROGRAM, ALLOCATION, PARTITIONS, LEARNERS, LISTS)
 
 
 def gap_percent(outcome: Outcome) -> float:

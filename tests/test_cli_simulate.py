@@ -101,7 +101,7 @@ def test_a_table_of_the_months_of_the_file_and_another_replicate(tmp_path, capsy
     (["--set", "simulation.policy=oracle"], "--set: simulation.policy: a list of kind oracle cannot be made in "
                                             "partitions, `churnsim run` makes it; name a policy of kind none, "
                                             "everyone, everyone_capacity, random, churn_risk, risk_value, uplift, "
-                                            "profit_lift, rules, value_tier, uplift_value\n"),
+                                            "profit_lift, rules, value_tier, uplift_value, budget_staff\n"),
     (["--engine", "threads", "--set", "simulation.policy=random"],
      "engine threads: the models of a campaign share state within a process; choose processes, serial or dask, or "
      "simulate without simulation.policy\n"),

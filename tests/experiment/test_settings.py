@@ -69,7 +69,7 @@ CHECKS = {
     "random, churn_risk, risk_value, uplift_value, oracle",
     "simulation.policy=oracle": "simulation.policy: a list of kind oracle cannot be made in partitions, `churnsim run` "
     "makes it; name a policy of kind none, everyone, everyone_capacity, random, churn_risk, risk_value, uplift, "
-    "profit_lift, rules, value_tier, uplift_value",
+    "profit_lift, rules, value_tier, uplift_value, budget_staff",
     "simulation={policy: random, months: 8}": "simulation.months: must be above the campaign month "
     "(lifecycle.history_months, 8) when there is a campaign (got 8)",
     "simulation.months=-1": "simulation.months: must be at least 0 (got -1)",

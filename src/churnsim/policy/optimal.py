@@ -11,6 +11,7 @@ import pandas as pd
 from churnsim.policy.allocate import budget_path
 from churnsim.policy.choice import Choice, Situation
 from churnsim.policy.choices import Limits
+from churnsim.policy.plan import Plan
 from churnsim.policy.prices import PricedPlan, plan_by_prices
 from churnsim.policy.ranked import NOT_WORTH, empty_note
 from churnsim.policy.settings import BudgetStaff, UpliftValue
@@ -40,9 +41,19 @@ def by_money(given: Situation, value: Float64) -> Choice:
 
 def by_prices(given: Situation, value: Float64, limits: Limits) -> Choice:
     """Return the best list under all of some limits, with the price of each."""
-    found = plan_by_prices(given.plan.choices(value), limits)
-    choice = _choice(given, value, found.arm.astype(np.int64), found.spend, max(found.bound - found.value, 0.0))
+    plan, least = given.plan, any(segment.least for segment in limits.segments)
+    # Whom no arm is worth anything is left alone at any price, unless a segment must have so many.
+    rows = np.arange(len(plan.ids)) if least else worth_listing(plan, value)
+    found = plan_by_prices(plan.choices(value).take(rows), limits)
+    arm = np.full(len(plan.ids), -1)
+    arm[rows] = found.arm
+    choice = _choice(given, value, arm, found.spend, max(found.bound - found.value, 0.0))
     return replace(choice, tables={"prices": price_table(found, limits)})
+
+
+def worth_listing(plan: Plan, value: Float64) -> Int64:
+    """Return the rows for whom an arm that they may be given is worth something, ascending."""
+    return np.flatnonzero((plan.allowed & (value > 0)).any(axis=1))
 
 
 def price_table(found: PricedPlan, limits: Limits) -> pd.DataFrame:

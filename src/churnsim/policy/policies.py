@@ -48,6 +48,9 @@ def shortlist(settings: PolicySettings, given: Situation) -> Int64:
     :data:`churnsim.policy.settings.IN_PARTS` can be had in parts.
     """
     plan, limits = given.plan, given.limits
+    if settings.kind == "budget_staff":
+        # Prices of several limits do not only fall when there is more of each: all whom an arm is worth something.
+        return optimal.worth_listing(plan, plan.planned_value(settings.learner))
     # A subscriber more than the budget buys: the price of the next one is known then.
     most = replace(limits, budget=limits.budget + float(plan.planned_cost.max(initial=0.0)))
     given = replace(given, plan=ranked.shortlisted(plan), limits=most)

@@ -205,5 +205,5 @@ def rules_read(settings: PolicySettings) -> tuple[str, ...]:
 
 
 IN_PARTS = ("none", "everyone", "everyone_capacity", "random", "churn_risk", "risk_value", "uplift", "profit_lift",
-            "rules", "value_tier", "uplift_value")
+            "rules", "value_tier", "uplift_value", "budget_staff")
 """Kinds whose list can be made of partitions' shortlists."""
