@@ -79,8 +79,8 @@ LISTS = Section(
     compared="wall_s",
     note="What stands between the table of a month and the orders of a campaign with eight offers: features, effects, "
     "acceptance, planned cost and reach of each subscriber and offer, and the best list under a budget, and under "
-    "agents' minutes as well. Partitions of 250,000; those after the first are the same subscribers under other ids. Making "
-    "subscribers and learning from a pilot stand before the clock.",
+    "agents' minutes as well. Partitions of 250,000; those after the first are the same subscribers under other "
+    "ids. Making subscribers and learning from a pilot stand before the clock.",
 )
 
 SECTIONS = (PROGRAM, ALLOCATION, PARTITIONS, LEARNERS, LISTS)

@@ -105,8 +105,8 @@ def test_findings_name_the_file_line_the_assignment_the_scenario_and_the_sweep()
 
 def test_an_unknown_preset_is_refused_with_those_there_are() -> None:
     assert refused("preset=data_groundet") == [
-        "--set: preset: no preset 'data_groundet'; there are contact_centre, data_grounded, every_policy, source_claims. "
-        "Did you mean 'data_grounded'?"
+        "--set: preset: no preset 'data_groundet'; there are contact_centre, data_grounded, every_policy, "
+        "source_claims. Did you mean 'data_grounded'?"
     ]
 
 
