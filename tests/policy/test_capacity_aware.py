@@ -80,9 +80,12 @@ def test_who_would_be_called_too_late_is_sent_a_message(monkeypatch: pytest.Monk
     assert "in rehearsals worth 36, the list without regard for staff 33" in found.note
 
 
-def test_priorities_are_those_of_the_plan_whatever_reach_the_list_was_made_with() -> None:
+def test_priorities_are_those_of_the_plan_whatever_reach_the_list_was_made_with(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity_aware, "GROUP_ORDERS", 1)
     plan = made_plan(np.array([40.0, 30.0, 20.0, 10.0]))
     found = choose(SETTINGS, situation(plan, calls_in_time(plan, 2)))
+    assert not any(rounds(found, "taken")[:2])
     value, rows = plan.planned_value(LEARNER), np.arange(4)
     np.testing.assert_array_equal(found.priority, value[rows, found.arm])
     # What the centre goes by: worth if reached, less the contacts that it takes; the highest is called first.
