@@ -84,10 +84,15 @@ def test_priorities_are_those_of_the_plan_whatever_reach_the_list_was_made_with(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity_aware, "GROUP_ORDERS", 1)
     plan = made_plan(np.array([40.0, 30.0, 20.0, 10.0]))
-    found = choose(SETTINGS, situation(plan, calls_in_time(plan, 2)))
-    assert not any(rounds(found, "taken")[:2])
     value, rows = plan.planned_value(LEARNER), np.arange(4)
-    np.testing.assert_array_equal(found.priority, value[rows, found.arm])
+    in_time = calls_in_time(plan, 2)
+
+    def watched(choice: Choice, draw: int) -> Rehearsed:
+        np.testing.assert_array_equal(choice.priority, value[rows, choice.arm])
+        return in_time(choice, draw)
+
+    found = choose(SETTINGS, situation(plan, watched))
+    assert not any(rounds(found, "taken")[:2])
     # What the centre goes by: worth if reached, less the contacts that it takes; the highest is called first.
     orders = stages.assigned(plan, found, horizon_months=3)
     a_contact = (plan.contact_cost / plan.reach)[rows, found.arm]
