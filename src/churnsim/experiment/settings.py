@@ -197,6 +197,10 @@ def _check_sections(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
         if not values:
             yield ("sweep", key), "give at least one value"
     yield from check_limits(experiment.campaign.limits)
+    for name, policy in experiment.policies.items():
+        if policy.kind == "capacity_aware" and experiment.uplift.unanswered == "possible":
+            yield (("policies", name, "kind"), "capacity_aware goes by who is reached in time, and with "
+                   "uplift.unanswered possible effects do not; set that to no_effect, or take the policy out")
     yield from check_months(experiment)
     yield from check_policies(
         experiment.policies, offers=experiment.campaign.offers, channels=experiment.campaign.channels,
