@@ -59,7 +59,7 @@ def test_version_is_the_installed_one(monkeypatch):
 
 
 def test_an_unknown_name_lists_the_public_ones():
-    with pytest.raises(AttributeError, match=r"no attribute 'Load'; public names: Calibration, History, Loaded, "):
+    with pytest.raises(AttributeError, match=r"no attribute 'Load'; public names: Allocated, Calibration, History, "):
         churnsim.Load  # noqa: B018
 
 
@@ -68,7 +68,7 @@ def test_run_in_memory(tmp_path, monkeypatch):
     path = write(tmp_path)
     small = churnsim.load(path, overrides=["population.size=300", "replicates=1"])
     result = churnsim.run(small)
-    assert result.ran == 3 + len(small.experiment.policies)
+    assert result.ran == 4 + len(small.experiment.policies)
     assert result.policies["policy"].tolist() == list(small.experiment.policies)
     assert list(tmp_path.iterdir()) == [path]
 
@@ -204,7 +204,8 @@ def test_twins_are_the_truth_of_a_run(exp, history, truth):
     # Twins are of those on the network; who left and is not missed yet stands in the run's list too.
     there = active_rows(base, month=8)
     table = observe(base, month=8, settings=exp.experiment.signals, key=world.key)
-    reach, contact_cost, _ = (of_all[there] for of_all in world.reach(table))
+    plans = world.reach(table)
+    reach, contact_cost = plans.reach[there], plans.contact_cost[there]
     assert np.array_equal(truth.index, base.ids[there])
     for k, arm in enumerate(world.arms()):
         if arm.channel == "sms":

@@ -98,8 +98,8 @@ def test_each_check_says_what_where_and_what_to_do(override: str) -> None:
 def test_a_list_by_reach_in_time_needs_effects_that_go_by_reach() -> None:
     aware = "policies.x={kind: capacity_aware, learner: value}"
     load_small(aware)
-    with pytest.raises(ConfigError, match="policies.x.kind: capacity_aware goes by who is reached in time, and with "
-                                          "uplift.unanswered possible effects do not; set that to no_effect, or take"):
+    with pytest.raises(ConfigError, match=r"policies\.x\.kind: capacity_aware goes by who is reached in time, and "
+                                          r"with uplift\.unanswered possible effects do not; set that to no_effect"):
         load_small(aware, "uplift.unanswered=possible")
 
 

@@ -279,12 +279,12 @@ def fates(made: Experiment, *, months: int = 12) -> Fates:
         engine.run([(base.copy(), arm) for arm in arms], start=month, months=months, observe=last, realise=False)
     left = 1.0 - stays / len(engines)
     soon = 1.0 - soon / len(engines)
-    reach, _, allowed = place.reach(observe(base, month=month, settings=settings, key=place.key))
+    plans = place.reach(observe(base, month=month, settings=settings, key=place.key))
     accept = np.column_stack([
         acceptance_prob(made.offers[arm.offer], base, engine=place.engine, month=month,
                         channel_factor=odds_factor(made.offers[arm.offer], arm.channel, made.channels))
         for arm in place.arms()])
-    return Fates(soon, left[0], left[1], left[2:].T, accept, reach, allowed,
+    return Fates(soon, left[0], left[1], left[2:].T, accept, plans.reach, plans.allowed,
                  tuple(offers.index(arm.offer) for arm in place.arms()), base["departure_time"] > month)
 
 

@@ -155,5 +155,5 @@ def test_models_run_on_dirty_data() -> None:
     table = observe(population, month=2, settings=world.experiment.signals, key=world.key)
     seen = features(table)
     assert np.isfinite(seen.to_numpy()).all() and "unknown_locality" in seen
-    risk = models.predict(seen.iloc[:100], planned_reach=np.full(100, 0.3)).risk
+    risk = models.predict(seen.iloc[:100], planned_reach=np.full(100, 0.3), margin=np.full(100, 20.0)).risk
     assert np.isfinite(risk).all() and risk.std() > 0.0

@@ -20,7 +20,7 @@ from churnsim.policy.choice import Choice, Situation
 from churnsim.policy.oracle import TrueEffects
 from churnsim.policy.plan import Plan
 from churnsim.policy.policies import choose
-from churnsim.policy.settings import BUDGETED, IN_PARTS, TRUTHFUL, PolicySettings
+from churnsim.policy.settings import BUDGETED, RANKINGS, TRUTHFUL, PolicySettings
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -119,10 +119,10 @@ def _steps(settings: PolicySettings, given: Situation, belief: Float64 | None, k
     if settings.kind in (*TRUTHFUL, "uplift_value") and belief is not None:
         path = budget_path(belief, plan.planned_cost, allowed=plan.allowed)
         return Steps(path.subscriber, path.arm, path.spend, path.price)
-    if settings.kind in IN_PARTS:
+    if settings.kind in RANKINGS:
         whole = choose(settings, _with_budget(given, np.inf), truth=known)
         listed = np.flatnonzero(whole.arm >= 0)
-        # Lists of ranking policies are taken in the order of their priority, equal ones by row.
+        # Equal ones are taken by row.
         listed = listed[np.argsort(-whole.priority[listed], kind="stable")]
         arm = whole.arm[listed]
         return Steps(listed, arm, np.cumsum(plan.planned_cost[listed, arm]))

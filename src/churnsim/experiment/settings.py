@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from churnsim.campaign.checks import check_pilot
-from churnsim.campaign.limits import check_limits
 from churnsim.campaign.settings import CampaignSettings, PilotSettings
 from churnsim.capacity.checks import check_capacity
 from churnsim.capacity.settings import CapacitySettings, Channel
@@ -176,6 +175,8 @@ def _check_month(experiment: Experiment, folder: Path) -> Iterator[tuple[KeyPath
 
 
 def _check_sections(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
+    from churnsim.campaign.limits import check_limits
+
     yield from check_population(experiment.population)
     yield from check_market(experiment.market)
     tickets = experiment.campaign.tickets.channel

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from churnsim.config.messages import did_you_mean
 from churnsim.config.paths import KeyPath
 from churnsim.policy.settings import OVER_MONTHS, TRUTHFUL, Match, PolicySettings, Readable, RuleList, Tier, ValueTiers
-from churnsim.signals.rules import RULES
 
 Finding = tuple[KeyPath, str]
 
@@ -23,6 +22,8 @@ def check_policies(policies: Mapping[str, PolicySettings], *, offers: Sequence[s
     learners
         Names of the learners.
     """
+    from churnsim.signals.rules import RULES
+
     known = {"offer": offers, "channel": channels, "learner": learners, "rule": tuple(RULES)}
     for name, policy in policies.items():
         at: KeyPath = ("policies", name)

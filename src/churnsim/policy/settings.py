@@ -204,6 +204,7 @@ def rules_read(settings: PolicySettings) -> tuple[str, ...]:
     return tuple(match.rule for match in settings.match) if isinstance(settings, RuleList) else ()
 
 
-IN_PARTS = ("none", "everyone", "everyone_capacity", "random", "churn_risk", "risk_value", "uplift", "profit_lift",
-            "rules", "value_tier", "uplift_value", "budget_staff")
+RANKINGS = ("random", "churn_risk", "risk_value", "uplift", "profit_lift", "rules", "value_tier")
+"""Kinds that take people in the order of their priority: a larger budget only ever adds to the list."""
+IN_PARTS = (*UNBUDGETED, *RANKINGS, "uplift_value", "budget_staff")
 """Kinds whose list can be made of partitions' shortlists."""
