@@ -85,6 +85,9 @@ def test_callers_take_the_time_of_those_whom_only_they_have() -> None:
     # A team that works no orders can serve them.
     helped = centre(desk, team(agents=1, channels=(), inbound=("hotline",)), inbound=calls)
     assert found(helped, voice=voice())["t0"].amount == pytest.approx(2 * 10.5 * 60)
+    # Orders may be called from eleven on: callers of the two hours before take nothing from them.
+    short = found(centre(desk, inbound=calls), voice=voice(calling_window_hours=(11.0, 13.0)))
+    assert short["t0"].amount == pytest.approx(2 * 6 * 60 - 8 * 6)
     busy = centre(desk, inbound={"hotline": stream(100.0)})
     assert found(busy, voice=voice())["t0"].amount == 0.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
@@ -112,6 +113,26 @@ def test_needs_come_first_and_labels_say_what_runs() -> None:
     assert labels[:5] == [f"{label}, replicate 0" for label in first]
     (scenario,) = make_tasks(load_small(extra="\nscenarios: {poor: {uplift: {folds: 4}}}\n"))[1:]
     assert scenario[0].label == "history, replicate 0, scenario poor"
+
+
+def test_the_order_of_segments_and_learners_is_part_of_the_key() -> None:
+    """A subscriber belongs to the first segment that fits; rules of a policy without a learner go by the first one."""
+    segments = ("families: {by: {customer_type: family}}", "cash: {by: {payment: prepaid}}")
+    one, other = (keys(load_small(f"campaign.limits.segments={{{', '.join(each)}}}"))
+                  for each in (segments, segments[::-1]))
+    assert one["plan", 0] != other["plan", 0] and one["history", 0] == other["history", 0]
+    loaded = load_small()
+    uplift = loaded.experiment.uplift
+    turned = uplift.model_copy(update={"learners": dict(reversed(uplift.learners.items()))})
+    after = keys(replace(loaded, scenarios={"base": loaded.experiment.model_copy(update={"uplift": turned})}))
+    assert after["plan", 0] != BEFORE["plan", 0] and after["truth", 0] == BEFORE["truth", 0]
+
+
+def test_a_readable_policy_names_whom_it_imitates() -> None:
+    """Its note has the name: two names of one policy are two cells."""
+    found = keys(load_small("policies.other={kind: churn_risk}", "policies.a={kind: readable, imitates: churn_risk}",
+                            "policies.b={kind: readable, imitates: other}"))
+    assert found["churn_risk", 0] == found["other", 0] and found["a", 0] != found["b", 0]
 
 
 TABLE = "population.table={path: table.csv, mapping: table.yaml}"

@@ -264,6 +264,19 @@ def test_limits_hold_over_months() -> None:
     assert np.bincount(np.concatenate([each.rows[each.wave.reached] for each in free.waves])).max() > 2
 
 
+def test_those_left_alone_to_compare_with_are_in_the_segment_of_those_listed() -> None:
+    """Segments go by what a subscriber may be given, which being compared takes from nobody."""
+    found, _ = passed("bandit")
+    compared = 0
+    for each in found.waves:
+        draft = each.draft
+        alone = draft.read[draft.option == 0]
+        assert draft.plan.allowed[draft.read][:, planners.pilot_columns(draft.plan)].any(axis=1).all()
+        assert (draft.choice.arm[alone] == -1).all()
+        compared += len(alone)
+    assert compared > 20
+
+
 def test_a_second_offer_in_a_row_does_less() -> None:
     """Habituation acts through the subscriber's own columns, as the months before left them."""
     world = small()
@@ -309,6 +322,9 @@ def test_every_key_of_a_bandit_changes_its_months(key: str, value: str) -> None:
     ("policies.bandit.segments=[prepaid, prepaid]", "segments[1]: 'prepaid' stands there twice; name it once"),
     ("campaign.tickets.channel=call", "policies.adaptive.kind: adaptive makes lists over months, and tickets are "
      "worked in the campaign month alone; set campaign.tickets.channel to null, or take the policy out"),
+    ("pilot.targeting={kind: risk_list, listed_share: 0.3, strength: 1.0, logged: reached}", "policies.bandit.kind: "
+     "bandit learns from everybody whom it lists, and a log of those reached (pilot.targeting.logged) does not show "
+     "the others; log all, or take the policy out"),
 ])
 def test_refusals(change: str, message: str) -> None:
     with pytest.raises(ConfigError) as error:

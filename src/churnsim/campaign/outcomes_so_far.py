@@ -86,7 +86,7 @@ def read_draw(draw: Draw, pilot: PilotSettings, models: Models, *, months: int, 
         trial = replace(trial, propensity_by_arm=None)
     after = planned_after(table, engine.offers, tries, months=pilot.outcome_months, rate_annual=rate_annual)
     own = after[np.arange(len(draw.option)), np.maximum(draw.option - 1, 0)]
-    stay = models.stay_monthly(models.churn.predict(trial.X))
+    stay = models.stay_monthly(models.risk_of(trial))
     return filled_in(trial, stay, months=months, until=pilot.outcome_months, rate_annual=rate_annual,
                      cost_after=np.where(trial.accepted, own, 0.0), key=engine.key, month=draw.month)
 

@@ -78,8 +78,9 @@ def _of_teams(live: Mapping[str, LiveChannel], capacity: CapacitySettings, month
         for some in combinations(live, size):
             serve = {name for each in some for name in serving(each, live[each], capacity)}
             teams = tuple(name for name in every if name in serve)
-            minutes = sum(_minutes(every[name], {each: live[each] for each in some}, capacity, month, span)
-                          for name in teams) - _callers(teams, capacity, month, span)
+            parts = {name: _parts(every[name], {each: live[each] for each in some}, capacity, month, span)
+                     for name in teams}
+            minutes = sum(_minutes(every[name], parts[name]) for name in teams) - _callers(parts, capacity, month)
             new = Supply(" and ".join(teams), some, max(minutes, 0.0), "minutes")
             found = [each for each in found if (each.name, each.amount) != (new.name, new.amount)
                      or not set(each.channels) < set(some)]
@@ -89,13 +90,22 @@ def _of_teams(live: Mapping[str, LiveChannel], capacity: CapacitySettings, month
             for each in found]
 
 
-def _minutes(team: Team, live: Mapping[str, LiveChannel], capacity: CapacitySettings, month: int,
-             span: tuple[float, float]) -> float:
-    """Return the minutes that a team's agents can call on any of some channels."""
-    hours = 0.0
+def _parts(team: Team, live: Mapping[str, LiveChannel], capacity: CapacitySettings, month: int,
+           span: tuple[float, float]) -> list[tuple[float, float]]:
+    """Return the stretches of hours in which a team is at work and may call on any of some channels."""
+    found = []
     for start, end in team_hours(team, capacity, month=month):
         windows = [live[name].calling_window_hours for name in team.channels if name in live]
-        hours += sum(_overlap((max(start, span[0]), min(end, span[1])), part) for part in _days(windows, start, end))
+        for low, high in _days(windows, start, end):
+            low, high = max(low, start, span[0]), min(high, end, span[1])
+            if low < high:
+                found.append((low, high))
+    return found
+
+
+def _minutes(team: Team, parts: Sequence[tuple[float, float]]) -> float:
+    """Return the minutes that a team's agents have for orders in some stretches of hours."""
+    hours = sum(high - low for low, high in parts)
     return hours * MINUTES_PER_HOUR * max(team.agents * (1.0 - team.absence_prob) - team.reserve_agents, 0.0)
 
 
@@ -109,13 +119,16 @@ def _days(windows: Sequence[tuple[float, float]], start: float, end: float) -> I
                 at = high
 
 
-def _callers(teams: Sequence[str], capacity: CapacitySettings, month: int, span: tuple[float, float]) -> float:
-    """Return the expected minutes of callers whom these teams alone serve, beyond what their reserves can."""
+def _callers(parts: Mapping[str, Sequence[tuple[float, float]]], capacity: CapacitySettings, month: int) -> float:
+    """Return the expected minutes of callers whom these teams alone serve, beyond what their reserves can.
+
+    In the stretches of hours of each team: who calls at other times takes nothing from orders.
+    """
     total = 0.0
     for name, stream in capacity.inbound.items():
         crew = {key: team for key, team in capacity.teams.items() if name in team.inbound and team.agents}
-        if crew and set(crew) <= set(teams):
-            hours = {key: _by_hour(team, capacity, month, span) for key, team in crew.items()}
+        if crew and set(crew) <= set(parts):
+            hours = {key: _by_hour(parts[key], month) for key in crew}
             answered = np.max(list(hours.values()), axis=0)
             calls = float(mean_calls(stream, start_weekday=capacity.start_weekday, month=month) @ answered)
             agents = sum(team.agents for team in crew.values())
@@ -125,12 +138,12 @@ def _callers(teams: Sequence[str], capacity: CapacitySettings, month: int, span:
     return total
 
 
-def _by_hour(team: Team, capacity: CapacitySettings, month: int, span: tuple[float, float]) -> Float64:
-    """Return the share of each hour of a month that a team is at work between two moments, (720,)."""
+def _by_hour(parts: Sequence[tuple[float, float]], month: int) -> Float64:
+    """Return the share of each hour of a month that some stretches of hours take, (720,)."""
     begins = month_start(month) + np.arange(HOURS_PER_MONTH)
     share = np.zeros(HOURS_PER_MONTH)
-    for start, end in team_hours(team, capacity, month=month):
-        share += np.clip(np.minimum(begins + 1, min(end, span[1])) - np.maximum(begins, max(start, span[0])), 0.0, None)
+    for start, end in parts:
+        share += np.clip(np.minimum(begins + 1, end) - np.maximum(begins, start), 0.0, None)
     return share
 
 

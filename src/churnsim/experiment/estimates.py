@@ -143,8 +143,7 @@ def _design(world: World, trial: Trial) -> Float64:
 
 
 def _net_value(models: Models, trial: Trial) -> Float64:
-    risk = np.where(trial.here, models.churn.predict(trial.X), models.mean_risk)
-    return outcomes(trial, models.months_after(risk))[NET_VALUE]
+    return outcomes(trial, models.months_after(models.risk_of(trial)))[NET_VALUE]
 
 
 def predicted_outcomes(trial: Trial, outcome: Float64, X: pd.DataFrame) -> Float64:

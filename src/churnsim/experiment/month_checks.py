@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from churnsim.campaign.settings import RiskList
 from churnsim.config.messages import did_you_mean
 from churnsim.config.paths import KeyPath
 from churnsim.policy.settings import Adaptive, Bandit
@@ -36,6 +37,10 @@ def check_months(experiment: Experiment) -> Iterator[tuple[KeyPath, str]]:
         if experiment.campaign.tickets.channel is not None:
             yield (*at, "kind"), (f"{policy.kind} makes lists over months, and tickets are worked in the campaign "
                                   "month alone; set campaign.tickets.channel to null, or take the policy out")
+        targeting = experiment.pilot.targeting
+        if isinstance(targeting, RiskList) and targeting.logged == "reached":
+            yield (*at, "kind"), (f"{policy.kind} learns from everybody whom it lists, and a log of those reached "
+                                  "(pilot.targeting.logged) does not show the others; log all, or take the policy out")
         if isinstance(policy, Bandit) and policy.model == "segments":
             yield from _check_segments(policy, (*at, "segments"))
 

@@ -150,14 +150,14 @@ class BanditPlanner:
         value[:, columns] = plan.margin[:, None] * effect - plan.planned_cost[:, columns]
         usable = np.zeros_like(may)
         usable[:, columns] = may[:, columns] & ~compared[:, None]
-        plan = replace(plan, allowed=usable)
-        given = situation(world, plan, month=month)
+        given = situation(world, replace(plan, allowed=usable), month=month)
         given = replace(given, limits=replace(given.limits, budget=given.limits.budget / self.settings.months))
         choice = by_money(given, np.where(usable, value, 0.0))
         read = np.flatnonzero(compared | (choice.arm >= 0))
         option = np.zeros(1 + plan.allowed.shape[1], np.int64)
         option[columns] = 1 + np.arange(len(columns))
-        return Draft(plan, choice, _value(choice, value), read, option[choice.arm[read]], None, 0)
+        # What those left alone could have been given tells their segment: they keep it.
+        return Draft(replace(plan, allowed=may), choice, _value(choice, value), read, option[choice.arm[read]], None, 0)
 
     def learn(self, finished: Sequence[Trial], *, later: int) -> bool:
         """Update the beliefs."""
@@ -170,7 +170,7 @@ class BanditPlanner:
         own = trial.assigned[:, None] == np.array(trial.offers)
         rows = np.flatnonzero(~own.any(axis=1) | (own & trial.eligible).any(axis=1))
         trial, own = trial.take(rows), own[rows]
-        months = outcomes(trial, self.models.months_after(self.models.churn.predict(trial.X)))[MARGIN_MONTHS]
+        months = outcomes(trial, self.models.months_after(self.models.risk_of(trial)))[MARGIN_MONTHS]
         arm = np.where(own.any(axis=1), 1 + own.argmax(axis=1), 0)
         self._beliefs.learn(self._context.of(trial.X, trial.eligible), arm, months)
 

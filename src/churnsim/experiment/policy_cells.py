@@ -26,5 +26,5 @@ def _plain(policy: PolicySettings, experiment: Experiment, folder: Path) -> dict
     if isinstance(policy, Own):
         plain["source"] = class_digest(policy.policy, folder)
     if isinstance(policy, Readable):
-        plain["imitates"] = _plain(experiment.policies[policy.imitates], experiment, folder)
+        plain["imitated"] = _plain(experiment.policies[policy.imitates], experiment, folder)
     return plain

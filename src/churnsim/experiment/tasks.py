@@ -88,9 +88,12 @@ def make_tasks(loaded: Loaded) -> list[list[Task]]:
 def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task]:
     plain = e.plain()
     world = world_reads(e, folder)
-    planning = {name: plain[name] for name in PLAN_SECTIONS} | {"estimators": _estimators(e, folder)}
+    planning = {name: plain[name] for name in PLAN_SECTIONS} | {"estimators": _estimators(e, folder),
+                                                                   "order": list(e.uplift.learners)}
     evaluation = plain["evaluation"]
     campaign = {name: plain["campaign"][name] for name in ("offers", "channels", "lost_months", "limits")}
+    # A subscriber belongs to the first segment that fits.
+    campaign["segments"] = list(e.campaign.limits.segments)
     listed = {"silent_days": plain["signals"]["silent_days"], "lost_months": plain["campaign"]["lost_months"]}
 
     def key(stage: str, replicate: int, needs: tuple[str, ...], reads: Mapping[str, Any]) -> str:

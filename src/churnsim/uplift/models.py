@@ -121,7 +121,7 @@ class Models:
         offer, and a fit of several arms at once would leave out whoever may not have them all.
         """
         require_rows(trial)
-        known = learned_outcomes(trial, self.months_after(self._risk(trial.X, ~trial.here)))
+        known = learned_outcomes(trial, self.months_after(self.risk_of(trial)))
         chances = {offer: assignment(trial, offer, self.settings, seed) for offer in trial.offers}
         used = {learner.outcome for learner in self.settings.learners.values()} | {MARGIN_MONTHS}
         folds, adjusted = self.settings.folds, self.settings.propensity != "ignored"
@@ -152,6 +152,10 @@ class Models:
     def _risk(self, X: pd.DataFrame, lost: Flags) -> Float64:
         """Return the chance of leaving; who has left and comes back leaves as often as the average [assumption]."""
         return np.where(lost, self.mean_risk, self.churn.predict(X))
+
+    def risk_of(self, trial: Trial) -> Float64:
+        """Return the chance of leaving of the rows of a trial, (n,)."""
+        return self._risk(trial.X, ~trial.here)
 
     def stay_monthly(self, risk: Float64) -> Float64:
         """Return the chance to stay each month after the pilot's outcome months, (n,).
@@ -228,7 +232,7 @@ class Models:
 
     def _best(self, trial: Trial, scores: Mapping[str, Float64], key: Key) -> dict[str, BestCampaign]:
         """Try every ranking, offer and depth on the pilot: value kept less planned cost, a subscriber of the pilot."""
-        risk = self._risk(trial.X, ~trial.here)
+        risk = self.risk_of(trial)
         ids = trial.X.index.to_numpy(dtype=np.int64)
         order_by = {"random": uniform(key, RANDOM_ORDER, ids), "churn_risk": risk,
                     "risk_value": risk * trial.margin_amount}
