@@ -11,6 +11,7 @@ from threading import Timer
 import pytest
 from small_world import load_small
 
+from churnsim.capacity.settings import InboundStream, Law
 from churnsim.core.executor import open_pool
 from churnsim.errors import ConfigError, ResultsError
 from churnsim.experiment.load import Loaded
@@ -126,6 +127,19 @@ def test_the_order_of_segments_and_learners_is_part_of_the_key() -> None:
     turned = uplift.model_copy(update={"learners": dict(reversed(uplift.learners.items()))})
     after = keys(replace(loaded, scenarios={"base": loaded.experiment.model_copy(update={"uplift": turned})}))
     assert after["plan", 0] != BEFORE["plan", 0] and after["truth", 0] == BEFORE["truth", 0]
+
+
+def test_the_order_of_callers_streams_is_part_of_the_key() -> None:
+    """Callers of earlier streams go first."""
+    loaded = load_small()
+    stream = InboundStream(calls_per_hour_by_hour=(1.0,) * 24, patience=None, handle=Law(law="fixed", mean_minutes=5.0))
+
+    def of(*names: str) -> dict[tuple[str, int], str]:
+        capacity = loaded.experiment.capacity.model_copy(update={"inbound": dict.fromkeys(names, stream)})
+        return keys(replace(loaded, scenarios={"base": loaded.experiment.model_copy(update={"capacity": capacity})}))
+
+    one, other = of("fault", "hotline"), of("hotline", "fault")
+    assert {name for name, key in one.items() if key == other[name]} == {("history", 0), ("history", 1)}
 
 
 def test_a_readable_policy_names_whom_it_imitates() -> None:

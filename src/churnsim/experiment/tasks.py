@@ -88,8 +88,8 @@ def make_tasks(loaded: Loaded) -> list[list[Task]]:
 def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task]:
     plain = e.plain()
     world = world_reads(e, folder)
-    planning = {name: plain[name] for name in PLAN_SECTIONS} | {"estimators": _estimators(e, folder),
-                                                                   "order": list(e.uplift.learners)}
+    planning = {name: plain[name] for name in PLAN_SECTIONS} | {
+        "estimators": _estimators(e, folder), "order": [list(e.uplift.learners), centre_order(e)]}
     evaluation = plain["evaluation"]
     campaign = {name: plain["campaign"][name] for name in ("offers", "channels", "lost_months", "limits")}
     # A subscriber belongs to the first segment that fits.
@@ -108,7 +108,7 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
         yield Task(knows, "plan", scenario, replicate, None, (first,), e, folder)
         judge = key("truth", replicate, (first,), {k: v for k, v in reads.items() if k != "planning"} | {
             "planning": {name: plain[name] for name in ("channels", "capacity", "signals")},
-            "tickets": plain["campaign"]["tickets"],
+            "tickets": plain["campaign"]["tickets"], "order": centre_order(e),
             **({"pilot": plain["pilot"]} if e.pilot.holdout_share else {})})
         yield Task(judge, "truth", scenario, replicate, None, (first,), e, folder)
         needs = (first, knows, judge)
@@ -117,6 +117,11 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
         for name in e.policies:
             own = key("policy", replicate, needs, policy_sections(e, name, folder))
             yield Task(own, "policy", scenario, replicate, name, needs, e, folder)
+
+
+def centre_order(e: Experiment) -> list[list[str]]:
+    """Return the order of what a contact centre takes in turn: callers of earlier streams go first."""
+    return [list(e.channels), list(e.capacity.teams), list(e.capacity.inbound)]
 
 
 def world_reads(e: Experiment, folder: Path) -> dict[str, Any]:
