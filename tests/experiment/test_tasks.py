@@ -16,6 +16,7 @@ from churnsim.core.executor import open_pool
 from churnsim.errors import ConfigError, ResultsError
 from churnsim.experiment.load import Loaded
 from churnsim.experiment.run import run
+from churnsim.experiment.simulation import Simulation
 from churnsim.experiment.store import Cell, Store
 from churnsim.experiment.tasks import Task, compute_there, make_tasks, run_cells, run_tasks, versions
 from churnsim.policy.settings import BUDGETED
@@ -140,6 +141,18 @@ def test_the_order_of_callers_streams_is_part_of_the_key() -> None:
 
     one, other = of("fault", "hotline"), of("hotline", "fault")
     assert {name for name, key in one.items() if key == other[name]} == {("history", 0), ("history", 1)}
+
+
+def test_an_edited_estimator_is_other_jobs_of_a_simulation(tmp_path: Path) -> None:
+    def jobs(comment: str) -> list[str]:
+        (tmp_path / "mine.py").write_text(
+            f"class Flat:  # {comment}\n    def fit(self, X, y): ...\n    def predict(self, X): ...\n")
+        loaded = load_small("uplift.learners.mine={kind: t_own, outcome: stayed, estimator: 'mine:Flat'}",
+                            "simulation.policy=random", "simulation.months=12", folder=tmp_path)
+        return [job.key for job in Simulation(loaded.experiment, 0, tmp_path, Store(tmp_path)).jobs]
+
+    before, again, after = jobs("one"), jobs("one"), jobs("another")
+    assert before == again and not set(before) & set(after)
 
 
 def test_a_readable_policy_names_whom_it_imitates() -> None:

@@ -29,7 +29,14 @@ from churnsim.experiment.load import Loaded
 from churnsim.experiment.settings import Experiment
 from churnsim.experiment.simulated import Simulated, file_schemas
 from churnsim.experiment.store import Cell, Store, writing
-from churnsim.experiment.tasks import PLAN_SECTIONS, centre_order, run_cells, surroundings, world_reads
+from churnsim.experiment.tasks import (
+    PLAN_SECTIONS,
+    centre_order,
+    estimators_read,
+    run_cells,
+    surroundings,
+    world_reads,
+)
 from churnsim.experiment.world import World, make_world
 from churnsim.lifecycle.block import Block
 from churnsim.lifecycle.engine import Observer
@@ -144,7 +151,8 @@ def _make_jobs(simulation: Simulation) -> list[Job]:
     learns: dict[str, Any] = {}
     if simulation.has_campaign:
         learns = {name: plain[name] for name in (*PLAN_SECTIONS, "evaluation")}
-        learns |= {name: plain["campaign"][name] for name in ("offers", "lost_months")} | {"order": centre_order(e)}
+        learns |= {name: plain["campaign"][name] for name in ("offers", "lost_months")}
+        learns |= {"order": centre_order(e), "estimators": estimators_read(e, simulation.folder)}
         jobs.append(Job(digest({"stage": MODELS, "reads": reads, "learns": learns}), 0, None))
         learns |= {"campaign": plain["campaign"], "policy": plain["policies"][e.simulation.policy]}
     reads |= {"record": plain["record"], "signals": plain["signals"], "months": e.simulation.months}

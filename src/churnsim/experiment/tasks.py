@@ -89,7 +89,7 @@ def _scenario_tasks(scenario: str, e: Experiment, folder: Path) -> Iterator[Task
     plain = e.plain()
     world = world_reads(e, folder)
     planning = {name: plain[name] for name in PLAN_SECTIONS} | {
-        "estimators": _estimators(e, folder), "order": [list(e.uplift.learners), centre_order(e)]}
+        "estimators": estimators_read(e, folder), "order": [list(e.uplift.learners), centre_order(e)]}
     evaluation = plain["evaluation"]
     campaign = {name: plain["campaign"][name] for name in ("offers", "channels", "lost_months", "limits")}
     # A subscriber belongs to the first segment that fits.
@@ -148,7 +148,7 @@ def input_digests(e: Experiment, folder: Path) -> dict[str, str]:
     return found
 
 
-def _estimators(e: Experiment, folder: Path) -> dict[str, str]:
+def estimators_read(e: Experiment, folder: Path) -> dict[str, str]:
     """Return the sha256 of the module of every learner's own estimator, by the learner's name."""
     if not any(learner.estimator for learner in e.uplift.learners.values()):
         return {}
