@@ -149,7 +149,7 @@ def test_an_edited_estimator_is_other_jobs_of_a_simulation(tmp_path: Path) -> No
             f"class Flat:  # {comment}\n    def fit(self, X, y): ...\n    def predict(self, X): ...\n")
         loaded = load_small("uplift.learners.mine={kind: t_own, outcome: stayed, estimator: 'mine:Flat'}",
                             "simulation.policy=random", "simulation.months=12", folder=tmp_path)
-        return [job.key for job in Simulation(loaded.experiment, 0, tmp_path, Store(tmp_path)).jobs]
+        return [job.key for job in Simulation(loaded.experiment, 0, tmp_path, Store(tmp_path)).jobs()]
 
     before, again, after = jobs("one"), jobs("one"), jobs("another")
     assert before == again and not set(before) & set(after)
