@@ -64,6 +64,7 @@ def fitted(
     *,
     shrink: bool = True,
     key: Key = KEY,
+    churn_model: str = "logistic",
     **others: object,
 ) -> Models:
     given = {"learners": learners, "folds": 3, "shrink": shrink, "min_reach_prob": 0.1, **others}
@@ -71,7 +72,7 @@ def fitted(
     return Models(
         trial,
         settings,
-        churn_model="logistic",
+        churn_model=churn_model,
         risk_horizon_months=3,
         outcome_months=MONTHS,
         horizon_months=HORIZON,

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from made_trials import (
@@ -215,3 +216,25 @@ def test_same_seed_same_bits(trial: Trial) -> None:
     pd.testing.assert_frame_equal(first.report, second.report, check_exact=True)
     assert first.best == second.best
     assert not first.report.equals(other.report)
+
+
+def test_rankings_by_risk_are_judged_on_rows_their_model_did_not_see() -> None:
+    """Leaving is noise: the riskiest by the model's own fit would seem to gain from an offer that does nothing."""
+    rng = np.random.default_rng(3)
+    n, columns = 3000, 25
+    base = made_trial(n=n)
+    noise = pd.DataFrame(rng.normal(size=(n, columns)), index=base.X.index, columns=[f"x{k}" for k in range(columns)])
+    stayed = rng.random(n) < 0.8
+    trial = replace(base, X=noise, stayed=stayed, left_early=~stayed, margin_months=np.where(stayed, 6.0, 3.0))
+    models = fitted(trial, VALUE, churn_model="lightgbm")
+    control = trial.assigned == CONTROL
+    own, unseen = models.risk_of(trial), models.unseen_risk(trial)
+
+    def left_among_riskiest(risk: npt.NDArray[np.float64]) -> float:
+        top = np.flatnonzero(control)[np.argsort(-risk[control])[: int(control.sum()) // 10]]
+        return float(trial.left_early[top].mean())
+
+    # A fifth leave: 4 standard errors of the share among a tenth of the control group, false alarm 6e-5.
+    error = np.sqrt(0.2 * 0.8 / (control.sum() // 10))
+    assert left_among_riskiest(own) > 0.2 + 4 * error
+    assert left_among_riskiest(unseen) == pytest.approx(0.2, abs=4 * error)

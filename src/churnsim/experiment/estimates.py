@@ -112,9 +112,10 @@ def holdout_arrays(world: World, models: Models, trial: Trial) -> dict[str, npt.
                                month=e.pilot.start_month)
     rows = np.flatnonzero(trial.holdout)
     kept, others = trial.take(rows), trial.to_learn_from()
-    log = {"ids": base.ids, "given": given_arm(kept), "outcome": _net_value(models, kept),
+    learned = _net_value(models, others, models.unseen_risk(others))
+    log = {"ids": base.ids, "given": given_arm(kept), "outcome": _net_value(models, kept, models.risk_of(kept)),
            "propensity": given_prob(trial, _design(world, trial))[rows],
-           "outcome_by_arm": predicted_outcomes(others, _net_value(models, others), kept.X)}
+           "outcome_by_arm": predicted_outcomes(others, learned, kept.X)}
     return {f"{PREFIX}{name}": values for name, values in (known | log).items()}
 
 
@@ -142,8 +143,8 @@ def _design(world: World, trial: Trial) -> Float64:
     return np.column_stack([found[arm] for arm in arms])
 
 
-def _net_value(models: Models, trial: Trial) -> Float64:
-    return outcomes(trial, models.months_after(models.risk_of(trial)))[NET_VALUE]
+def _net_value(models: Models, trial: Trial, risk: Float64) -> Float64:
+    return outcomes(trial, models.months_after(risk))[NET_VALUE]
 
 
 def predicted_outcomes(trial: Trial, outcome: Float64, X: pd.DataFrame) -> Float64:

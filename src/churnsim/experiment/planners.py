@@ -132,7 +132,8 @@ class BanditPlanner:
         self.models = learn_from(world, pilot, world.experiment.uplift.model_copy(update={"learners": {}}))
         self._context = Contexts(settings, pilot)
         self._beliefs = Beliefs(width=self._context.width, arms=1 + len(pilot.offers))
-        self._take_in(pilot)
+        learned = pilot.to_learn_from()
+        self._take_in(learned, self.models.unseen_risk(learned))
 
     def draft(self, base: Subscribers, free: Flags, *, month: int) -> Draft:
         """Return the list of a month, and who is left alone to be compared with those on it."""
@@ -162,15 +163,15 @@ class BanditPlanner:
     def learn(self, finished: Sequence[Trial], *, later: int) -> bool:
         """Update the beliefs."""
         for trial in finished:
-            self._take_in(trial)
+            self._take_in(trial, self.models.risk_of(trial))
         return bool(finished)
 
-    def _take_in(self, trial: Trial) -> None:
+    def _take_in(self, trial: Trial, risk: Float64) -> None:
         """Learn from those left alone, and from those who could be given the offer that they were assigned."""
         own = trial.assigned[:, None] == np.array(trial.offers)
         rows = np.flatnonzero(~own.any(axis=1) | (own & trial.eligible).any(axis=1))
         trial, own = trial.take(rows), own[rows]
-        months = outcomes(trial, self.models.months_after(self.models.risk_of(trial)))[MARGIN_MONTHS]
+        months = outcomes(trial, self.models.months_after(risk[rows]))[MARGIN_MONTHS]
         arm = np.where(own.any(axis=1), 1 + own.argmax(axis=1), 0)
         self._beliefs.learn(self._context.of(trial.X, trial.eligible), arm, months)
 

@@ -99,6 +99,7 @@ class Models:
         self._outcome_months, self._horizon, self._rate = outcome_months, horizon_months, rate_annual
         self._reached_only = trial.reached_only
         seed, trial = integer_seed(key), trial.to_learn_from()
+        self._seed = seed
         control = (trial.assigned == CONTROL) & trial.here
         if not control.any():
             raise DataError("pilot: nobody was assigned to control; enlarge pilot.size or "
@@ -121,7 +122,8 @@ class Models:
         offer, and a fit of several arms at once would leave out whoever may not have them all.
         """
         require_rows(trial)
-        known = learned_outcomes(trial, self.months_after(self.risk_of(trial)))
+        risk = self.unseen_risk(trial)
+        known = learned_outcomes(trial, self.months_after(risk))
         chances = {offer: assignment(trial, offer, self.settings, seed) for offer in trial.offers}
         used = {learner.outcome for learner in self.settings.learners.values()} | {MARGIN_MONTHS}
         folds, adjusted = self.settings.folds, self.settings.propensity != "ignored"
@@ -137,7 +139,7 @@ class Models:
                 self._learned[name][offer] = found
                 rows.append(report_row(trial, offer, name, learner, known[learner.outcome], found.calibration))
         self.report = pd.DataFrame(rows)
-        self.best = self._best(trial, scores[MARGIN_MONTHS], key)
+        self.best = self._best(trial, scores[MARGIN_MONTHS], risk, key)
         for offers in self._learned.values():
             for offer, found in offers.items():
                 offers[offer] = found.without_rows()
@@ -154,8 +156,23 @@ class Models:
         return np.where(lost, self.mean_risk, self.churn.predict(X))
 
     def risk_of(self, trial: Trial) -> Float64:
-        """Return the chance of leaving of the rows of a trial, (n,)."""
+        """Return the chance of leaving of the rows of a trial that nothing was learned from, (n,)."""
         return self._risk(trial.X, ~trial.here)
+
+    def unseen_risk(self, trial: Trial) -> Float64:
+        """Return the chance of leaving of the rows that were learned from, (n,), by churn models that did not see them.
+
+        The model's own answers on rows of its fit look better than they are: a ranking by them would be judged by
+        what it was made of.
+        """
+        fold = np.random.default_rng(self._seed).permutation(len(trial.X)) % self.settings.folds
+        control = (trial.assigned == CONTROL) & trial.here
+        risk = np.full(len(trial.X), self.mean_risk)
+        for held_out in range(self.settings.folds):
+            rows, learned = (fold == held_out) & trial.here, (fold != held_out) & control
+            model = ChurnModel(self.churn.kind, horizon_months=self.churn.horizon_months, seed=self._seed)
+            risk[rows] = model.fit(trial.X[learned], trial.left_early[learned]).predict(trial.X[rows])
+        return risk
 
     def stay_monthly(self, risk: Float64) -> Float64:
         """Return the chance to stay each month after the pilot's outcome months, (n,).
@@ -230,9 +247,8 @@ class Models:
         raw = found.fitted.predict(X).to_numpy()[:, 0]
         return found.shrunk(raw) if self.settings.shrink else np.asarray(raw)
 
-    def _best(self, trial: Trial, scores: Mapping[str, Float64], key: Key) -> dict[str, BestCampaign]:
+    def _best(self, trial: Trial, scores: Mapping[str, Float64], risk: Float64, key: Key) -> dict[str, BestCampaign]:
         """Try every ranking, offer and depth on the pilot: value kept less planned cost, a subscriber of the pilot."""
-        risk = self.risk_of(trial)
         ids = trial.X.index.to_numpy(dtype=np.int64)
         order_by = {"random": uniform(key, RANDOM_ORDER, ids), "churn_risk": risk,
                     "risk_value": risk * trial.margin_amount}
