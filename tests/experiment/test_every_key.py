@@ -293,6 +293,7 @@ CHANGES: dict[str, Any] = {
     "policies.*.kind": "none",
     "policies.rules.match*.rule": "usage_fell_50",
     "policies.readable.imitates": "risk_value",
+    "policies.readable.max_leaves": 2,
     "evaluation.terminal_value": "residual",
     "simulation.policy": "churn_risk",
     "record.by": ["payment"],
