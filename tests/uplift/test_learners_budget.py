@@ -60,5 +60,9 @@ def test_an_answer_an_error_and_an_end() -> None:
 
 
 def test_without_a_limit_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learners, "call_within", None)
-    fit_trial("t_ridge", trial(600))
+    started: list[object] = []
+    monkeypatch.setattr(learners, "call_within", lambda *args, **named: started.append(args))
+    found = fit_trial("t_ridge", trial(600))
+    assert not started and found is not None
+    fit_trial("t_ridge", trial(600), most_seconds=60.0)
+    assert len(started) == 1

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from churnsim.policy.allocate import budget_path
 from churnsim.policy.choice import Choice, Situation
 from churnsim.policy.choices import Limits
 from churnsim.policy.plan import Plan
-from churnsim.policy.prices import PricedPlan, plan_by_prices
+from churnsim.policy.prices import plan_by_prices, price_table
 from churnsim.policy.ranked import NOT_WORTH, empty_note
 from churnsim.policy.settings import BudgetStaff, UpliftValue
 
@@ -47,26 +46,13 @@ def by_prices(given: Situation, value: Float64, limits: Limits) -> Choice:
     found = plan_by_prices(plan.choices(value).take(rows), limits)
     arm = np.full(len(plan.ids), -1)
     arm[rows] = found.arm
-    choice = _choice(given, value, arm, found.spend, max(found.bound - found.value, 0.0))
-    return replace(choice, tables={"prices": price_table(found, limits)})
+    table = price_table(limits, found.prices, spend=found.spend, used=found.used, listed=found.listed)
+    return replace(_choice(given, value, arm, found.spend, found.gap), tables={"prices": table})
 
 
 def worth_listing(plan: Plan, value: Float64) -> Int64:
     """Return the rows for whom an arm that they may be given is worth something, ascending."""
     return np.flatnonzero((plan.allowed & (value > 0)).any(axis=1))
-
-
-def price_table(found: PricedPlan, limits: Limits) -> pd.DataFrame:
-    """Return a row a limit: how much there is, how much the list takes, and what one more unit would be worth."""
-    rows: list[tuple[str, str, float, float, float, float]] = []
-    if limits.budget < np.inf:
-        rows.append(("budget", "money", 0.0, limits.budget, found.spend, found.prices.money))
-    rows += [(resource.name, resource.unit, 0.0, resource.capacity, float(used), float(price)) for resource, used, price
-             in zip(limits.resources, found.used, found.prices.resources, strict=True)]
-    rows += [(segment.name, "subscribers", float(segment.least), segment.most, float(listed), float(price))
-             for segment, listed, price
-             in zip(limits.segments, found.listed, found.prices.segments, strict=True)]
-    return pd.DataFrame(rows, columns=["limit", "unit", "least", "most", "used", "shadow_price_amount"])
 
 
 def _choice(given: Situation, value: Float64, arm: Int64, spend: float, gap: float) -> Choice:

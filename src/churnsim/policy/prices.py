@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from churnsim.errors import ConfigError, DataError
 from churnsim.policy.choices import Choices, Float64, Limits
@@ -159,6 +160,25 @@ def plan_parts_by_prices(parts: Sequence[Part], limits: Limits, *, tolerance: fl
         bound=bound,
         rounds=dual.rounds,
     )
+
+
+def price_table(limits: Limits, prices: Prices, *, spend: float, used: Sequence[float] | Float64 = (),
+                listed: Sequence[int] | Int64 = ()) -> pd.DataFrame:
+    """Return a row a limit: least, most, how much a plan uses, and what one more unit would be worth.
+
+    Parameters
+    ----------
+    spend, used, listed
+        Of the plan: money, each resource, subscribers of each segment. An infinite budget has no row.
+    """
+    rows: list[tuple[str, str, float, float, float, float]] = []
+    if limits.budget < np.inf:
+        rows.append(("budget", "money", 0.0, limits.budget, spend, prices.money))
+    rows += [(resource.name, resource.unit, 0.0, resource.capacity, float(taken), float(price))
+             for resource, taken, price in zip(limits.resources, used, prices.resources, strict=True)]
+    rows += [(segment.name, "subscribers", float(segment.least), float(segment.most), float(count), float(price))
+             for segment, count, price in zip(limits.segments, listed, prices.segments, strict=True)]
+    return pd.DataFrame(rows, columns=["limit", "unit", "least", "most", "used", "shadow_price_amount"])
 
 
 def _best_prices(dual: Dual, limits: Limits, tolerance: float) -> tuple[Float64, float]:

@@ -14,9 +14,8 @@ from churnsim.config.messages import did_you_mean
 from churnsim.errors import ConfigError, DataError
 from churnsim.policy.allocate import budget_path
 from churnsim.policy.choices import NO_SEGMENT, Limits, Resource, Segment, choices
-from churnsim.policy.prices import plan_by_prices
+from churnsim.policy.prices import Prices, plan_by_prices, price_table
 
-LIMIT_COLUMNS = ["limit", "unit", "least", "most", "used", "shadow_price_amount"]
 PerArm = Mapping[str, float] | pd.DataFrame
 
 
@@ -105,8 +104,8 @@ def allocate(values: pd.DataFrame, costs: PerArm, *, budget: float, minutes: Per
     may = None if allowed is None else _like("allowed", allowed, values).astype(bool)
     if not staff and not segments:
         found = budget_path(numbers, cost, allowed=may).at(budget)
-        rows = [] if budget == np.inf else [("budget", "money", 0.0, budget, found.spend, found.shadow_price)]
-        return Allocated(_names(found.arm, values), found.value, found.spend, found.gap, _limit_table(rows))
+        table = price_table(Limits(budget), Prices(found.shadow_price, np.zeros(0), np.zeros(0)), spend=found.spend)
+        return Allocated(_names(found.arm, values), found.value, found.spend, found.gap, table)
     teams = staff or {}
     effort = None if minutes is None else _per_arm("minutes", minutes, values)
     if teams and effort is None:
@@ -114,14 +113,8 @@ def allocate(values: pd.DataFrame, costs: PerArm, *, budget: float, minutes: Per
     limits = Limits(budget, tuple(_resource(name, team, values) for name, team in teams.items()), tuple(segments))
     codes = None if segment is None else _segment_codes(segment, segments, values)
     plan = plan_by_prices(choices(numbers, cost, effort=effort, allowed=may, segment=codes), limits)
-    prices = plan.prices
-    rows = [] if budget == np.inf else [("budget", "money", 0.0, budget, plan.spend, prices.money)]
-    rows += [(each.name, each.unit, 0.0, each.capacity, float(used), float(price))
-             for each, used, price in zip(limits.resources, plan.used, prices.resources, strict=True)]
-    rows += [(each.name, "subscribers", float(each.least), float(each.most), float(listed), float(price))
-             for each, listed, price in zip(segments, plan.listed, prices.segments, strict=True)]
-    return Allocated(_names(plan.arm, values), plan.value, plan.spend, max(plan.bound - plan.value, 0.0),
-                     _limit_table(rows))
+    table = price_table(limits, plan.prices, spend=plan.spend, used=plan.used, listed=plan.listed)
+    return Allocated(_names(plan.arm, values), plan.value, plan.spend, plan.gap, table)
 
 
 def budget_steps(values: pd.DataFrame, costs: PerArm, *, allowed: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -149,10 +142,6 @@ def budget_steps(values: pd.DataFrame, costs: PerArm, *, allowed: pd.DataFrame |
     path = budget_path(_numbers(values), _per_arm("costs", costs, values), allowed=may)
     return pd.DataFrame({"subscriber": values.index[path.subscriber], "arm": values.columns[path.arm],
                          "spend": path.spend, "value": path.value, "price": path.price})
-
-
-def _limit_table(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=LIMIT_COLUMNS)
 
 
 def _names(arm: npt.NDArray[Any], values: pd.DataFrame) -> pd.Series:

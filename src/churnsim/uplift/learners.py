@@ -180,11 +180,7 @@ def fit(
         arguments = {"kind": kind, "X": X, "y": outcome, "treatment": names, "arms": tuple(arms),
                      "propensity": dict(propensity), "seed": seed, "estimator": estimator, "options": options,
                      "folder": place and place[1]}
-        late = (f"uplift learner {kind}{f' with {estimator}' if estimator else ''}: the fit of {len(X)} rows took "
-                f"longer than most_seconds ({most_seconds:g}) and was ended; allow more seconds, or take fewer rows or "
-                "a faster kind (dr_ridge)")
-        found: FittedLearner = call_within(most_seconds, fit, arguments, prepare=partial(_prepare, kind), late=late)
-        return found
+        return _fit_within(most_seconds, arguments)
     effects: Effects | OwnEffects
     with _isolated(seed), threadpool_limits(1):
         if place and kind == "own":
@@ -196,6 +192,16 @@ def fit(
         else:
             effects = _fit_meta(kind, matrix, outcome, codes, shares=shares, seed=seed, own=own)
     return FittedLearner(tuple(arms[1:]), tuple(X.columns), effects, seed, place)
+
+
+def _fit_within(seconds: float, arguments: dict[str, Any]) -> FittedLearner:
+    """Fit in a process of its own, which is ended after some seconds."""
+    kind, estimator = arguments["kind"], arguments["estimator"]
+    late = (f"uplift learner {kind}{f' with {estimator}' if estimator else ''}: the fit of {len(arguments['X'])} rows "
+            f"took longer than most_seconds ({seconds:g}) and was ended; allow more seconds, or take fewer rows or a "
+            "faster kind (dr_ridge)")
+    found: FittedLearner = call_within(seconds, fit, arguments, prepare=partial(_prepare, kind), late=late)
+    return found
 
 
 @dataclass(frozen=True)
